@@ -31,9 +31,13 @@ export type Fault =
   | { readonly kind: "permission_denied" }
   | { readonly kind: "invalid_argument"; readonly violations: readonly FieldViolation[] }
   | { readonly kind: "not_found"; readonly resourceType: "ServiceAccount" | "Credential"; readonly id: string }
-  | { readonly kind: "expiry_in_past"; readonly now: Date }
-  | { readonly kind: "expiry_below_minimum"; readonly earliest: Date; readonly minLifetimeSeconds: number }
-  | { readonly kind: "expiry_above_maximum"; readonly latest: Date; readonly maxLifetimeSeconds: number }
+  | {
+      readonly kind: "expiry_in_past" | "expiry_below_minimum" | "expiry_above_maximum";
+      /** The instant that was missed: now, the earliest or the latest one allowed. */
+      readonly bound: Date;
+      /** The lifetime in seconds that the bound comes from. */
+      readonly boundSeconds: number;
+    }
   | {
       readonly kind: "credential_limit_reached";
       readonly serviceAccountId: string;
@@ -42,7 +46,7 @@ export type Fault =
       /** Id of the active credential that was never used, else least recently used. */
       readonly safestToDelete: string;
     }
-  | { readonly kind: "lock_timeout"; readonly serviceAccountId: string }
+  | { readonly kind: "lock_timeout" }
   | {
       readonly kind: "unavailable";
       readonly part: UnavailablePart;
@@ -50,9 +54,15 @@ export type Fault =
       /** The statement may have been committed although its answer was lost. */
       readonly inDoubt: boolean;
     }
+  | { readonly kind: "route_unknown" }
+  | { readonly kind: "method_not_allowed"; readonly allowedMethods: readonly string[] }
+  | { readonly kind: "content_type_unsupported" }
+  | { readonly kind: "message_too_large"; readonly limitBytes: number }
   | { readonly kind: "deadline_exceeded" }
   | { readonly kind: "cancelled" }
   | { readonly kind: "internal" };
+
+export type ExpiryFault = Extract<Fault, { kind: "expiry_in_past" | "expiry_below_minimum" | "expiry_above_maximum" }>;
 
 /** The only error class that the service throws on purpose. `message` is the kind, so a stray print leaks nothing. */
 export class FaultError extends Error {
@@ -75,6 +85,20 @@ export const invalidArgument = (...violations: FieldViolation[]): FaultError =>
 
 export const serviceAccountNotFound = (id: string): FaultError =>
   new FaultError({ kind: "not_found", resourceType: "ServiceAccount", id });
+
+export const credentialLimitReached = (
+  serviceAccountId: string,
+  found: { readonly limit: number; readonly activeCount: number; readonly safestToDelete: string },
+): FaultError =>
+  new FaultError({
+    kind: "credential_limit_reached",
+    serviceAccountId,
+    limit: found.limit,
+    activeCount: found.activeCount,
+    safestToDelete: found.safestToDelete,
+  });
+
+export const expiryRefused = (found: ExpiryFault): FaultError => new FaultError(found);
 
 /** @param retryDelayMs how long a caller should wait before it tries again, sent as RetryInfo. */
 export const unavailable = (

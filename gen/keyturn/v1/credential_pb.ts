@@ -62,7 +62,7 @@ export type Credential = Message<"keyturn.v1.Credential"> & {
   status: CredentialStatus;
 
   /**
-   * Instant from which on the secret is refused, to the microsecond, in UTC.
+   * Instant from which on the secret is refused, to the millisecond, in UTC.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 6;
    */
@@ -76,7 +76,7 @@ export type Credential = Message<"keyturn.v1.Credential"> & {
   createdBy: string;
 
   /**
-   * Instant of creation by the database's clock, to the microsecond, in UTC.
+   * Instant of creation by the database's clock, to the millisecond, in UTC.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 8;
    */

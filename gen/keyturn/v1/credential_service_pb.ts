@@ -36,7 +36,7 @@ export type CreateCredentialRequest = Message<"keyturn.v1.CreateCredentialReques
   /**
    * Instant at which the credential expires. In the future, not sooner than the organization's minimum lifetime and
    * not later than its maximum, which itself is allowed; refused outside, never clamped. Judged by the database's
-   * clock. Digits beyond the microsecond are cut off. Left out, the organization's default lifetime applies.
+   * clock. Digits beyond the millisecond are cut off. Left out, the organization's default lifetime applies.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 2;
    */
@@ -92,7 +92,7 @@ export type CreateCredentialResponse = Message<"keyturn.v1.CreateCredentialRespo
   status: CredentialStatus;
 
   /**
-   * Instant from which on the secret is refused, to the microsecond, in UTC.
+   * Instant from which on the secret is refused, to the millisecond, in UTC.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 6;
    */
@@ -106,7 +106,7 @@ export type CreateCredentialResponse = Message<"keyturn.v1.CreateCredentialRespo
   createdBy: string;
 
   /**
-   * Instant of creation by the database's clock, to the microsecond, in UTC.
+   * Instant of creation by the database's clock, to the millisecond, in UTC.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 8;
    */

@@ -1,0 +1,197 @@
+import { timingSafeEqual } from "node:crypto";
+import { hash as argon2Hash, argon2id } from "argon2";
+import { abortFault, FaultError, unavailable } from "../domain/fault.ts";
+import type { RandomBytes } from "../domain/secret.ts";
+
+/** Cost of argon2id (RFC 9106): memory in KiB, passes over it, lanes. */
+export interface HashCost {
+  readonly memoryKib: number;
+  readonly passes: number;
+  readonly lanes: number;
+}
+
+/** The OWASP minimum, about 20 ms on one core; never the library's defaults (64 MiB, 4 lanes). */
+export const HASH_COST_DEFAULT: HashCost = { memoryKib: 19_456, passes: 2, lanes: 1 };
+/** What config may ask for, and the most that a stored row may: 128 MiB a hash, so a hostile row cannot take the memory. */
+export const HASH_COST_MAX: HashCost = { memoryKib: 131_072, passes: 10, lanes: 4 };
+
+const SALT_BYTES = 16;
+const HASH_BYTES = 32;
+const PHC = /^\$argon2id\$v=19\$m=(\d{1,6}),t=(\d{1,2}),p=(\d)\$([A-Za-z0-9+/]{22})\$([A-Za-z0-9+/]{43})$/;
+
+const RETRY_MS_MIN = 50;
+const RETRY_MS_MAX = 2_000;
+/** Until the first hash has been timed. */
+const HASH_MS_GUESS = 20;
+
+/** Computes one argon2id hash of `HASH_BYTES` bytes. Anything slow may stand in for it in a test. */
+export type RawHash = (secret: string, salt: Uint8Array, cost: HashCost) => Promise<Buffer>;
+
+export interface HasherDeps {
+  /** Hashes at one time: the number of cores. More would starve file, DNS and crypto work in libuv's four threads. */
+  readonly permits: number;
+  /** Foreground callers that may wait for a permit; the next one is shed. Default 32. */
+  readonly queueMax?: number;
+  readonly cost?: HashCost;
+  readonly randomBytes: RandomBytes;
+  /** A monotonic clock in milliseconds: `performance.now`. */
+  readonly now: () => number;
+  /** Jitter for retry delays, 0 ≤ x < 1: `Math.random`. */
+  readonly random: () => number;
+  /** Told how long each caller stood in the queue, in milliseconds, when its hash starts. Must not throw. */
+  readonly onWait?: (waitMs: number) => void;
+  readonly rawHash?: RawHash;
+}
+
+export interface HasherStats {
+  readonly inFlight: number;
+  readonly queued: number;
+  /** Hashes finished since start, whatever for. */
+  readonly hashed: number;
+  /** Callers turned away because the queue was full. */
+  readonly shed: number;
+  /** Callers who had gone before their hash started. */
+  readonly abandoned: number;
+}
+
+export interface Hasher {
+  /** The canonical PHC string of a secret. Rejects with `unavailable` (hash_queue) or the signal's fault. */
+  hash(secret: string, signal?: AbortSignal): Promise<string>;
+  /** The same, but only if a permit is free this moment and nobody waits; otherwise undefined and nothing happens. */
+  tryHashIdle(secret: string): Promise<string> | undefined;
+  /** Whether the secret is the one behind a PHC string, by that string's own cost. Rejects like `hash`, or with `internal`
+   *  when the string is not one that `hash` could have written. */
+  verify(phc: string, secret: string, signal?: AbortSignal): Promise<boolean>;
+  stats(): HasherStats;
+}
+
+/** argon2id behind a semaphore with a bounded first-come-first-served queue. @throws RangeError for a cost out of bounds. */
+export function createHasher(deps: HasherDeps): Hasher {
+  const { cost = HASH_COST_DEFAULT, rawHash = argon2Raw, randomBytes } = deps;
+  if (!costInBounds(cost)) throw new RangeError("argon2id cost out of bounds");
+  const gate = createGate(deps);
+
+  const freshHash = (secret: string) => async (): Promise<string> => {
+    const salt = randomBytes(SALT_BYTES);
+    return encodePhc(cost, salt, await rawHash(secret, salt, cost));
+  };
+
+  return {
+    hash: (secret, signal) => gate.enter(freshHash(secret), signal),
+    tryHashIdle: (secret) => gate.tryEnter(freshHash(secret)),
+    verify: async (phc, secret, signal) => {
+      const stored = decodePhc(phc);
+      const again = await gate.enter(() => rawHash(secret, stored.salt, stored.cost), signal);
+      return timingSafeEqual(again, stored.hash);
+    },
+    stats: gate.stats,
+  };
+}
+
+/** Lets in as many as there are permits, in the order of their coming. Work starts in the same step as its permit comes free. */
+function createGate({ permits, queueMax = 32, now, random, onWait }: HasherDeps) {
+  const queue: { start(): void }[] = [];
+  let [inFlight, hashed, shed, abandoned, recentMs] = [0, 0, 0, 0, HASH_MS_GUESS];
+
+  const run = async <T>(work: () => Promise<T>): Promise<T> => {
+    inFlight += 1;
+    const startedAt = now();
+    try {
+      const result = await work();
+      hashed += 1;
+      recentMs += (now() - startedAt - recentMs) / 8;
+      return result;
+    } finally {
+      inFlight -= 1;
+      while (inFlight < permits && queue.length > 0) queue.shift()?.start();
+    }
+  };
+
+  const gone = (signal: AbortSignal): FaultError => {
+    abandoned += 1;
+    return abortFault(signal);
+  };
+
+  const wait = <T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const since = now();
+      const waiter = {
+        start() {
+          signal?.removeEventListener("abort", leave);
+          // Asked once more: a listener before ours may have kept the event from us.
+          if (signal?.aborted) return reject(gone(signal));
+          onWait?.(now() - since);
+          resolve(run(work));
+        },
+      };
+      const leave = (): void => {
+        queue.splice(queue.indexOf(waiter), 1);
+        reject(gone(signal as AbortSignal));
+      };
+      signal?.addEventListener("abort", leave, { once: true });
+      queue.push(waiter);
+    });
+
+  /** The whole queue has to pass first. The jitter goes upwards, so that nobody is told to come back too early. */
+  const retryDelayMs = (): number => {
+    const estimateMs = Math.max(RETRY_MS_MIN, (queue.length * recentMs) / permits);
+    return Math.round(Math.min(estimateMs, RETRY_MS_MAX / 1.5) * (1 + random() / 2));
+  };
+
+  const enter = async <T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> => {
+    if (signal?.aborted) throw gone(signal);
+    if (inFlight >= permits) {
+      if (queue.length < queueMax) return wait(work, signal);
+      shed += 1;
+      throw unavailable("hash_queue", retryDelayMs());
+    }
+    onWait?.(0);
+    return run(work);
+  };
+
+  // A free permit means an empty queue, since `run` hands its own on before anybody else can ask.
+  const tryEnter = <T>(work: () => Promise<T>): Promise<T> | undefined =>
+    inFlight < permits ? run(work) : undefined;
+
+  const stats = (): HasherStats => ({ inFlight, queued: queue.length, hashed, shed, abandoned });
+  return { enter, tryEnter, stats };
+}
+
+const argon2Raw: RawHash = (secret, salt, cost) =>
+  argon2Hash(secret, {
+    raw: true,
+    type: argon2id,
+    version: 0x13,
+    salt: Buffer.from(salt),
+    hashLength: HASH_BYTES,
+    memoryCost: cost.memoryKib,
+    timeCost: cost.passes,
+    parallelism: cost.lanes,
+  });
+
+/** Canonical order (m, t, p): the library's own strings are refused by libargon2 and by Go's. */
+const encodePhc = (cost: HashCost, salt: Uint8Array, hash: Uint8Array): string =>
+  `$argon2id$v=19$m=${cost.memoryKib},t=${cost.passes},p=${cost.lanes}$${unpadded(salt)}$${unpadded(hash)}`;
+
+const unpadded = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64").replace(/=+$/, "");
+
+/** Only what `encodePhc` writes. Anything else is a damaged or hostile row: a fault, never an answer of "wrong secret". */
+function decodePhc(phc: string): { readonly cost: HashCost; readonly salt: Buffer; readonly hash: Buffer } {
+  const [, m, t, p, salt = "", hash = ""] = PHC.exec(phc) ?? [];
+  const cost: HashCost = { memoryKib: Number(m), passes: Number(t), lanes: Number(p) };
+  const decoded = { cost, salt: Buffer.from(salt, "base64"), hash: Buffer.from(hash, "base64") };
+  if (costInBounds(cost) && encodePhc(cost, decoded.salt, decoded.hash) === phc) return decoded;
+  throw new FaultError(
+    { kind: "internal" },
+    { cause: new Error("stored hash is not a canonical PHC string") },
+  );
+}
+
+const costInBounds = (cost: HashCost): boolean =>
+  isWithin(cost.lanes, 1, HASH_COST_MAX.lanes) &&
+  isWithin(cost.passes, 1, HASH_COST_MAX.passes) &&
+  // RFC 9106 wants 8 KiB a lane.
+  isWithin(cost.memoryKib, 8 * cost.lanes, HASH_COST_MAX.memoryKib);
+
+const isWithin = (value: number, min: number, max: number): boolean =>
+  Number.isInteger(value) && value >= min && value <= max;

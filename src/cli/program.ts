@@ -1,0 +1,53 @@
+import { Command, InvalidArgumentError } from "commander";
+import type { Config } from "../config.ts";
+import { runMigrate } from "./migrate.ts";
+import { runServe } from "./serve.ts";
+import { runToken } from "./token.ts";
+
+/** What a command may ask of the process. */
+export interface Terminal {
+  /** The configuration, or the end of the process with every mistake named. */
+  config(): Config;
+  out(text: string): void;
+  readonly isTerminal: boolean;
+  onSignal(signals: readonly NodeJS.Signals[], handler: (signal: NodeJS.Signals) => void): void;
+}
+
+/** The command line. Resolves to the exit code: 0, or 1 when the command could not do its work. */
+export function createProgram(terminal: Terminal): (argv: readonly string[]) => Promise<number> {
+  let exitCode = 0;
+  const program = new Command("keyturn").description(
+    "Issues, limits, rotates, checks and retires the client secrets of service accounts.",
+  );
+  program
+    .command("serve")
+    .description("run the service until SIGTERM or SIGINT")
+    .action(async () => {
+      exitCode = await runServe(terminal);
+    });
+  program
+    .command("migrate")
+    .description("bring the database of DATABASE_URL, as its owner, to the schema of this release")
+    .action(async () => {
+      exitCode = await runMigrate(terminal);
+    });
+  program
+    .command("token")
+    .description("print a bearer token of the development issuer (not in production)")
+    .requiredOption("--org <id>", "organization of the caller, such as acme")
+    .requiredOption("--sub <subject>", "subject of the caller, such as user-admin-001")
+    .option("--roles <roles>", "roles of the caller, separated by commas", "")
+    .option("--ttl <seconds>", "seconds that the token is valid", positiveInteger, 3600)
+    .action(async (options: { org: string; sub: string; roles: string; ttl: number }) => {
+      exitCode = await runToken(terminal, options);
+    });
+  return async (argv) => {
+    await program.parseAsync(argv);
+    return exitCode;
+  };
+}
+
+function positiveInteger(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("must be a positive whole number");
+  return Number(text);
+}

@@ -1,0 +1,39 @@
+import { createServer } from "node:http";
+import type { Metrics } from "../observability/metrics.ts";
+import { addressOf, closeServer, listen, type OpenDoor } from "./http.ts";
+
+export interface AdminDoorOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly metrics: Metrics;
+  /** What keeps the service from taking calls now, in one word each; empty when it is ready. */
+  readonly unreadyParts: () => Promise<readonly string[]>;
+}
+
+/**
+ * The operators' door: `/metrics`, `/livez`, `/readyz`. It has no authentication, so it is bound to loopback unless the
+ * operator says otherwise, and carries nothing of a tenant.
+ */
+export async function openAdminDoor(options: AdminDoorOptions): Promise<OpenDoor> {
+  const routes: Record<string, () => Promise<{ status: number; text: string; contentType: string }>> = {
+    "/livez": async () => plain(200, "ok"),
+    "/readyz": async () => {
+      const unready = await options.unreadyParts();
+      return unready.length === 0 ? plain(200, "ok") : plain(503, `not ready: ${unready.join(", ")}`);
+    },
+    "/metrics": async () => ({ status: 200, ...(await options.metrics.expose()) }),
+  };
+  const server = createServer({ headersTimeout: 5_000, requestTimeout: 5_000 }, async (req, res) => {
+    const [path = ""] = (req.url ?? "").split("?", 1);
+    const route = req.method === "GET" || req.method === "HEAD" ? routes[path] : undefined;
+    const answer = route === undefined ? plain(404, "not found") : await route().catch(() => plain(500, "failed"));
+    res.writeHead(answer.status, { "content-type": answer.contentType, "cache-control": "no-store" });
+    res.end(answer.text);
+  });
+  await listen(server, options.host, options.port);
+  return { ...addressOf(server), close: (timeoutMs) => closeServer(server, timeoutMs) };
+}
+
+function plain(status: number, text: string): { status: number; text: string; contentType: string } {
+  return { status, text: `${text}\n`, contentType: "text/plain; charset=utf-8" };
+}

@@ -1,0 +1,135 @@
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { JsonValue } from "@bufbuild/protobuf";
+import { type ContextKey, createConnectRouter, createContextKey, createContextValues } from "@connectrpc/connect";
+import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
+import { universalResponseToNodeResponse } from "@connectrpc/connect-node";
+import { FaultError, invalidArgument } from "../domain/fault.ts";
+import { type Call, callKey } from "../rpc/call.ts";
+import { callOf } from "../rpc/chain.ts";
+import { decodeStrictJson, messageFromBinary, messageFromJson } from "../rpc/decode.ts";
+import type { Kernel } from "../rpc/kernel.ts";
+import { readBody } from "./body.ts";
+import { commonHeaders, faultHeaders } from "./http-answer.ts";
+import type { OpenHttpCall } from "./rest.ts";
+
+export interface ConnectProtocols {
+  /** Whether the path is that of an RPC, such as `/keyturn.v1.CredentialService/CreateCredential`. */
+  offers(path: string): boolean;
+  handle(path: string, req: IncomingMessage, res: ServerResponse, open: OpenHttpCall): Promise<void>;
+}
+
+/** What is wrong with a call before Connect has read its message; thrown by the gate, through the chain. */
+const problemKey: ContextKey<(() => never) | undefined> = createContextKey<(() => never) | undefined>(undefined);
+
+/** Headers that stay with us: Connect's timers overflow above 24.8 days, and our own deadline holds anyway. */
+const OWN_HEADERS = ["connect-timeout-ms", "grpc-timeout"];
+
+/**
+ * Connect and gRPC-Web, by Connect's own handlers. Three things are done in front of them, because they would do them
+ * later, otherwise or not at all: the caller is known before the body is read, the body has a bound, and JSON is strict.
+ */
+export function createConnectProtocols(kernel: Kernel, messageBytesMax: number): ConnectProtocols {
+  const router = createConnectRouter({
+    grpc: false,
+    interceptors: [...kernel.interceptors],
+    readMaxBytes: messageBytesMax,
+    jsonOptions: { ignoreUnknownFields: false },
+    requestGate: async ({ values }) => {
+      const problem = values.get(problemKey);
+      if (problem !== undefined) await kernel.invoke(callOf({ contextValues: values }), problem);
+    },
+  });
+  kernel.route(router);
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+
+  return {
+    offers: (path) => handlers.has(path),
+    async handle(path, req, res, open) {
+      const handler = handlers.get(path) as UniversalHandler;
+      requireProtocol(handler, req);
+      const call = open(handler.method as Call["method"], "connect");
+      const run = (body: UniversalServerRequest["body"], problem: (() => never) | undefined) =>
+        handler({ ...universal(req, path, call, problem), body });
+      const body = (await kernel.admits(call)) ? await readStrictly(req, call, messageBytesMax) : undefined;
+      let answer = await run(toUniversal(body), body === undefined ? neverRead : body.problem);
+      // Connect itself found a fault in the message, and would answer without reason, details or log line.
+      if (!call.answered) answer = await run(toUniversal(undefined), () => misread(call, body));
+      for (const [name, value] of Object.entries(answerHeaders(call))) res.setHeader(name, value ?? "");
+      await universalResponseToNodeResponse(answer, res);
+    },
+  };
+}
+
+function answerHeaders(call: Call): OutgoingHttpHeaders {
+  return { ...commonHeaders(call.requestId), ...(call.fault === undefined ? {} : faultHeaders(call.fault)) };
+}
+
+function requireProtocol(handler: UniversalHandler, req: IncomingMessage): void {
+  if (!handler.allowedMethods.includes(req.method ?? "")) {
+    throw new FaultError({ kind: "method_not_allowed", allowedMethods: handler.allowedMethods });
+  }
+  if (!handler.supportedContentType(req.headers["content-type"] ?? "")) {
+    throw new FaultError({ kind: "content_type_unsupported" });
+  }
+}
+
+/** The request as Connect wants it. Its URL has no part of the Host header: nothing of ours depends on that. */
+function universal(req: IncomingMessage, path: string, call: Call, problem: (() => never) | undefined) {
+  const header = new Headers();
+  for (const [name, value] of Object.entries(req.headersDistinct)) {
+    if (!OWN_HEADERS.includes(name)) header.set(name, (value ?? []).join(", "));
+  }
+  return {
+    httpVersion: req.httpVersion,
+    method: req.method ?? "",
+    url: `http://localhost${path}`,
+    header,
+    signal: call.signal,
+    contextValues: createContextValues().set(callKey, call).set(problemKey, problem),
+  };
+}
+
+/** A body that was read: as JSON when it is the Connect protocol's, else as bytes; or what is wrong with it. */
+interface StrictBody {
+  readonly json?: JsonValue;
+  readonly bytes?: Uint8Array;
+  readonly problem?: () => never;
+}
+
+async function readStrictly(req: IncomingMessage, call: Call, messageBytesMax: number): Promise<StrictBody> {
+  try {
+    const bytes = await readBody(req, messageBytesMax + ENVELOPE_BYTES, call.signal);
+    return isConnectJson(req) ? { json: decodeStrictJson(bytes) } : { bytes };
+  } catch (err) {
+    return {
+      problem: () => {
+        throw err;
+      },
+    };
+  }
+}
+
+/** gRPC-Web puts a flag and a length before its message. */
+const ENVELOPE_BYTES = 5;
+
+const isConnectJson = (req: IncomingMessage) => /^application\/json\b/i.test(req.headers["content-type"] ?? "");
+
+function toUniversal(body: StrictBody | undefined): UniversalServerRequest["body"] {
+  return body?.json !== undefined ? body.json : oneChunk(body?.bytes);
+}
+
+async function* oneChunk(bytes: Uint8Array | undefined): AsyncGenerator<Uint8Array> {
+  if (bytes !== undefined) yield bytes;
+}
+
+/** The chain refuses such a call before it looks at the message. */
+const neverRead = (): never => {
+  throw new TypeError("the message of a refused call was read");
+};
+
+/** Decodes again what Connect could not, to say which field it was. */
+function misread(call: Call, body: StrictBody | undefined): never {
+  if (body?.json !== undefined) messageFromJson(call.method.input, body.json);
+  if (body?.bytes !== undefined) messageFromBinary(call.method.input, body.bytes);
+  throw invalidArgument({ field: "", description: "the request does not follow its protocol" });
+}

@@ -1,0 +1,41 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { anyPack } from "@bufbuild/protobuf/wkt";
+import { Metadata, type ServerInterceptingCall, type StatusObject, status as StatusCode } from "@grpc/grpc-js";
+import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
+import type { Fault } from "../domain/fault.ts";
+import { statusOf } from "../rpc/errors.ts";
+
+type PartialStatus = Parameters<ServerInterceptingCall["sendStatus"]>[0];
+
+const DETAILS_HEADER = "grpc-status-details-bin";
+
+/** A fault as gRPC sends it: code, message, and a `google.rpc.Status` with the details in the trailers. */
+export function grpcStatusOf(fault: Fault, metadata: Metadata): StatusObject {
+  const { code, message, details } = statusOf(fault);
+  const packed = details.map(({ desc, value }) => anyPack(desc, value));
+  const bytes = toBinary(StatusSchema, create(StatusSchema, { code, message, details: packed }));
+  metadata.set(DETAILS_HEADER, Buffer.from(bytes));
+  // Connect and grpc-js number the codes alike: both take them from google.rpc.Code.
+  return { code: code as number as StatusCode, details: message, metadata };
+}
+
+/** Gives what grpc-js refuses by itself (an oversize message, a bad frame) the reason that every error of ours has. */
+export function withErrorInfo(status: PartialStatus, messageBytesMax: number): PartialStatus {
+  const metadata = status.metadata ?? new Metadata();
+  if (status.code === StatusCode.OK || metadata.get(DETAILS_HEADER).length > 0) return status;
+  return { ...status, ...grpcStatusOf(faultOf(status.code, messageBytesMax), metadata) };
+}
+
+function faultOf(code: StatusCode, messageBytesMax: number): Fault {
+  switch (code) {
+    case StatusCode.RESOURCE_EXHAUSTED:
+      return { kind: "message_too_large", limitBytes: messageBytesMax };
+    case StatusCode.DEADLINE_EXCEEDED:
+      return { kind: "deadline_exceeded" };
+    case StatusCode.UNIMPLEMENTED:
+    case StatusCode.INTERNAL:
+      return { kind: "invalid_argument", violations: [{ field: "", description: "the request is not one gRPC message" }] };
+    default:
+      return { kind: "internal" };
+  }
+}

@@ -1,0 +1,156 @@
+import {
+  type handleUnaryCall,
+  Metadata,
+  Server,
+  ServerCredentials,
+  ServerInterceptingCall,
+  type ServerInterceptor,
+  type StatusObject,
+  status as StatusCode,
+} from "@grpc/grpc-js";
+import { type DescMethodUnary, toBinary } from "@bufbuild/protobuf";
+import { HealthImplementation } from "grpc-health-check";
+import { type Call, plainAddress } from "../rpc/call.ts";
+import { messageFromBinary } from "../rpc/decode.ts";
+import type { Kernel } from "../rpc/kernel.ts";
+import { grpcStatusOf, withErrorInfo } from "./grpc-status.ts";
+import type { OpenDoor } from "./http.ts";
+import { addReflection } from "./reflection.ts";
+
+export interface GrpcDoorOptions {
+  readonly kernel: Kernel;
+  readonly host: string;
+  readonly port: number;
+  readonly messageBytesMax: number;
+  /** Streams that one connection may have open; more wait at the client. */
+  readonly concurrentStreamsMax: number;
+  /** Whether to answer gRPC server reflection. */
+  readonly reflection: boolean;
+}
+
+type Unary = handleUnaryCall<Uint8Array, Uint8Array>;
+
+/** HTTP/2 without TLS: gRPC by grpc-js, with health checks and, where asked for, reflection. */
+export async function openGrpcDoor(options: GrpcDoorOptions): Promise<OpenDoor> {
+  const { kernel } = options;
+  const calls = new WeakMap<Metadata, Call>();
+  const health = new HealthImplementation({ "": "SERVING" });
+  const server = new Server({
+    interceptors: [admission(kernel, calls, options.messageBytesMax)],
+    "grpc.max_receive_message_length": options.messageBytesMax,
+    "grpc.max_concurrent_streams": options.concurrentStreamsMax,
+    "grpc.keepalive_time_ms": 60_000,
+    "grpc.keepalive_timeout_ms": 20_000,
+    "grpc.enable_channelz": 0,
+  });
+  for (const method of kernel.methods) register(server, method, unary(kernel, method, calls));
+  for (const { parent } of kernel.methods) health.setStatus(parent.typeName, "SERVING");
+  health.addToServer(server);
+  if (options.reflection) addReflection(server, kernel.methods);
+
+  const port = await bind(server, options.host, options.port);
+  return {
+    host: options.host,
+    port,
+    async close(timeoutMs) {
+      for (const name of ["", ...kernel.methods.map(({ parent }) => parent.typeName)]) health.setStatus(name, "NOT_SERVING");
+      const timer = setTimeout(() => server.forceShutdown(), timeoutMs);
+      await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      clearTimeout(timer);
+    },
+  };
+}
+
+const pathOf = (method: DescMethodUnary) => `/${method.parent.typeName}/${method.name}`;
+
+/** Bytes in, bytes out: messages are decoded inside the chain, after the caller is known. */
+function register(server: Server, method: DescMethodUnary, handler: Unary): void {
+  const asIs = (bytes: Uint8Array) => bytes as Buffer;
+  server.register(pathOf(method), handler, asIs, asIs, "unary");
+}
+
+/**
+ * Runs when the headers of a call have come, before any of its body is asked for: a caller who is refused by his token
+ * is answered at once, and a body that never comes ends with the call's deadline.
+ */
+function admission(kernel: Kernel, calls: WeakMap<Metadata, Call>, messageBytesMax: number): ServerInterceptor {
+  const methods = new Map(kernel.methods.map((method) => [pathOf(method), method]));
+  return (definition, stream) => {
+    const method = methods.get(definition.path);
+    if (method === undefined) return new ServerInterceptingCall(stream);
+    let call: Call | undefined;
+    return new ServerInterceptingCall(stream, {
+      start: (next) =>
+        next({
+          async onReceiveMetadata(metadata, admit) {
+            const opened = openCall(kernel, method, metadata, stream);
+            call = opened;
+            calls.set(metadata, opened);
+            const refuse = () => void kernel.invoke(opened, neverRead).catch(() => stream.sendStatus(answer(opened)));
+            opened.signal.addEventListener("abort", () => opened.answered || refuse(), { once: true });
+            if (await kernel.admits(opened)) admit(metadata);
+            else if (!opened.answered) refuse();
+          },
+          onReceiveMessage: (message, next) => next(message),
+          onReceiveHalfClose: (next) => next(),
+          onCancel: () => call?.abandon(),
+        }),
+      sendStatus: (status, next) => next(withErrorInfo(status, messageBytesMax)),
+    });
+  };
+}
+
+function openCall(
+  kernel: Kernel,
+  method: DescMethodUnary,
+  metadata: Metadata,
+  stream: Pick<ServerInterceptingCall, "getDeadline" | "getPeer">,
+): Call {
+  const deadline = stream.getDeadline();
+  return kernel.open({
+    method,
+    door: "grpc",
+    clientAddress: plainAddress(stream.getPeer().replace(/:\d+$/, "")),
+    header: (name) => metadata.get(name)[0]?.toString(),
+    timeoutMs: typeof deadline === "number" && Number.isFinite(deadline) ? Math.max(0, deadline - Date.now()) : undefined,
+  });
+}
+
+function unary(kernel: Kernel, method: DescMethodUnary, calls: WeakMap<Metadata, Call>): Unary {
+  return async (stream, respond) => {
+    const call = calls.get(stream.metadata);
+    if (call === undefined) return respond({ code: StatusCode.INTERNAL });
+    try {
+      const message = await kernel.invoke(call, () => messageFromBinary(method.input, stream.request));
+      stream.sendMetadata(withRequestId(call));
+      const bytes = toBinary(method.output, message);
+      respond(null, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    } catch {
+      respond(answer(call));
+    }
+  };
+}
+
+function answer(call: Call): StatusObject {
+  return grpcStatusOf(call.fault ?? { kind: "internal" }, withRequestId(call));
+}
+
+function withRequestId(call: Call): Metadata {
+  const metadata = new Metadata();
+  metadata.set("x-request-id", call.requestId);
+  return metadata;
+}
+
+/** The chain refuses such a call before it looks at the message. */
+function neverRead(): never {
+  throw new TypeError("the message of a refused call was read");
+}
+
+function bind(server: Server, host: string, port: number): Promise<number> {
+  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (err, bound) =>
+      err === null ? resolve(bound) : reject(err),
+    );
+  });
+}

@@ -1,0 +1,18 @@
+/** What is kept of a call that has ended: an allow-list. No message, header, body or error text of a caller is in it. */
+export interface CallRecord {
+  readonly requestId: string;
+  readonly door: string;
+  readonly service: string;
+  readonly method: string;
+  /** gRPC code by name, `OK` when it succeeded. */
+  readonly code: string;
+  /** `google.rpc.ErrorInfo.reason`, empty when it succeeded. */
+  readonly reason: string;
+  /** Which check refused the token, or which part was out of reach. Never sent to the caller. */
+  readonly inner: string | undefined;
+  readonly durationMs: number;
+  readonly organizationId: string | undefined;
+  readonly issuer: string | undefined;
+  readonly subject: string | undefined;
+  readonly clientAddress: string | undefined;
+}

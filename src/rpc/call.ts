@@ -1,0 +1,107 @@
+import { randomUUID } from "node:crypto";
+import type { DescMethodUnary } from "@bufbuild/protobuf";
+import { type ContextKey, createContextKey } from "@connectrpc/connect";
+import type { Caller } from "../domain/caller.ts";
+import { type Fault, FaultError } from "../domain/fault.ts";
+
+export type Door = "grpc" | "connect" | "rest";
+
+/** One call from its first byte to its answer: what every interceptor and handler may know of it. */
+export interface Call {
+  readonly method: DescMethodUnary;
+  readonly door: Door;
+  /** Echoed from the caller when it is a sane one, else a UUID. */
+  readonly requestId: string;
+  /** Address of the peer, without a port; `undefined` once it has gone. */
+  readonly clientAddress: string | undefined;
+  /** A request header by its lower-case name. */
+  readonly header: (name: string) => string | undefined;
+  /** Aborts with a FaultError: deadline_exceeded or cancelled. */
+  readonly signal: AbortSignal;
+  /** On the clock of `performance.now()`. */
+  readonly startedAt: number;
+  readonly deadlineAt: number;
+  /** The verification of the bearer token, once it has begun: it is never done twice for one call. */
+  caller: Promise<Caller> | undefined;
+  /** The caller, once authentication has succeeded. */
+  verifiedCaller: Caller | undefined;
+  /** What the call failed with, once it has. */
+  fault: Fault | undefined;
+  /** Whether the chain of interceptors has run. */
+  answered: boolean;
+  /** Tells the work in flight that nobody waits for it any more. Without effect once the call has finished. */
+  abandon(): void;
+  /** Stops the clock. To be called when the answer is known. */
+  finish(): void;
+}
+
+export interface CallOptions {
+  readonly method: DescMethodUnary;
+  readonly door: Door;
+  readonly clientAddress: string | undefined;
+  readonly header: (name: string) => string | undefined;
+  /** Milliseconds that the client gives, if it says. */
+  readonly timeoutMs: number | undefined;
+}
+
+export interface DeadlineLimits {
+  readonly defaultDeadlineMs: number;
+  readonly deadlineMsMax: number;
+}
+
+export const callKey: ContextKey<Call | undefined> = createContextKey<Call | undefined>(undefined);
+
+const SANE_REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
+
+export function openCall(options: CallOptions, limits: DeadlineLimits): Call {
+  const controller = new AbortController();
+  const startedAt = performance.now();
+  const budgetMs = Math.min(options.timeoutMs ?? limits.defaultDeadlineMs, limits.deadlineMsMax);
+  const deadlineAt = startedAt + shaved(budgetMs);
+  const expire = () => controller.abort(new FaultError({ kind: "deadline_exceeded" }));
+  const timer = setTimeout(expire, deadlineAt - startedAt);
+  const sent = options.header("x-request-id");
+  let finished = false;
+  return {
+    method: options.method,
+    door: options.door,
+    requestId: sent !== undefined && SANE_REQUEST_ID.test(sent) ? sent : randomUUID(),
+    clientAddress: options.clientAddress,
+    header: options.header,
+    signal: controller.signal,
+    startedAt,
+    deadlineAt,
+    caller: undefined,
+    verifiedCaller: undefined,
+    fault: undefined,
+    answered: false,
+    abandon() {
+      if (!finished) controller.abort(new FaultError({ kind: "cancelled" }));
+    },
+    finish() {
+      finished = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** A little of the time is kept for the answer, so that the caller hears "too late" from us and not from its own clock. */
+function shaved(budgetMs: number): number {
+  return Math.max(0, budgetMs - Math.min(100, budgetMs * 0.05));
+}
+
+/** Whole milliseconds that are left for work. */
+export function budgetMsOf(call: Call): number {
+  return Math.max(0, Math.floor(call.deadlineAt - performance.now()));
+}
+
+/** The verified caller, for handlers: the chain does not reach them without one. */
+export function callerOf(call: Call): Caller {
+  if (call.verifiedCaller === undefined) throw new TypeError("a handler ran before its caller was known");
+  return call.verifiedCaller;
+}
+
+/** `::ffff:192.0.2.1` is how a dual-stack socket writes an IPv4 peer. */
+export function plainAddress(address: string | undefined): string | undefined {
+  return address?.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
+}

@@ -1,0 +1,196 @@
+import { create, type DescMessage, type Message, type MessageInitShape } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  QuotaFailureSchema,
+  ResourceInfoSchema,
+  RetryInfoSchema,
+} from "../../gen/google/rpc/error_details_pb.ts";
+import { ErrorReason } from "../../gen/keyturn/v1/error_reason_pb.ts";
+import type { Fault, FieldViolation } from "../domain/fault.ts";
+
+/** A reason as callers see it: the enum's name, which the compiler takes from the proto. */
+export type Reason = Exclude<keyof typeof ErrorReason, "UNSPECIFIED">;
+
+const DOMAIN = "keyturn";
+
+/** One `google.rpc` message that says more about an error. */
+export interface Detail {
+  readonly desc: DescMessage;
+  readonly value: Message;
+}
+
+const detail = <Desc extends DescMessage>(desc: Desc, init: MessageInitShape<Desc>): Detail => ({
+  desc,
+  value: create(desc, init),
+});
+
+export interface Status {
+  readonly code: Code;
+  readonly reason: Reason;
+  readonly message: string;
+  /** The ErrorInfo first, then whatever says more. */
+  readonly details: readonly Detail[];
+}
+
+/**
+ * One total switch: a new fault does not compile until it has a code, a reason and words. The words tell the caller what
+ * to do next, and avoid `: , / ? # @ & = + $ ;`, which gRPC implementations escape in different ways.
+ */
+export function statusOf(fault: Fault): Status {
+  switch (fault.kind) {
+    case "unauthenticated":
+      return status(Code.Unauthenticated, "UNAUTHENTICATED", "send a valid bearer token in the authorization header");
+    case "permission_denied":
+      return status(Code.PermissionDenied, "PERMISSION_DENIED", "this call needs an administrator role in the token");
+    case "invalid_argument":
+      return status(Code.InvalidArgument, "INVALID_ARGUMENT", sentence(fault.violations), {}, badRequest(fault.violations));
+    case "not_found":
+      return status(
+        Code.NotFound,
+        "NOT_FOUND",
+        `${words(fault.resourceType)} ${fault.id} does not exist in this organization`,
+        {},
+        detail(ResourceInfoSchema, { resourceType: `keyturn.dev/${fault.resourceType}`, resourceName: fault.id }),
+      );
+    case "expiry_in_past":
+      return expiry("EXPIRY_IN_PAST", "expires_at must be in the future by the clock of the database", {
+        now: fault.bound.toISOString(),
+      });
+    case "expiry_below_minimum":
+      return expiry("EXPIRY_BELOW_MINIMUM", "expires_at is sooner than the minimum lifetime of the organization allows", {
+        earliest: fault.bound.toISOString(),
+        min_lifetime_seconds: String(fault.boundSeconds),
+      });
+    case "expiry_above_maximum":
+      return expiry("EXPIRY_ABOVE_MAXIMUM", "expires_at is later than the maximum lifetime of the organization allows", {
+        latest: fault.bound.toISOString(),
+        max_lifetime_seconds: String(fault.boundSeconds),
+      });
+    case "credential_limit_reached":
+      return limitReached(fault);
+    case "lock_timeout":
+      return status(
+        Code.Aborted,
+        "LOCK_TIMEOUT",
+        "other calls held the service account for too long and nothing was written - try again",
+        {},
+        retryInfo(100),
+      );
+    case "unavailable":
+      return unavailableStatus(fault);
+    case "deadline_exceeded":
+      return status(Code.DeadlineExceeded, "DEADLINE_EXCEEDED", "the deadline ran out - allow more time");
+    case "cancelled":
+      return status(Code.Canceled, "CANCELLED", "the caller went away");
+    case "internal":
+      return status(Code.Internal, "INTERNAL", "the service failed - report the request id to its operators");
+    case "route_unknown":
+      return status(Code.Unimplemented, "ROUTE_UNKNOWN", "no such method or path - compare it with the API reference");
+    case "method_not_allowed":
+      return status(
+        Code.Unimplemented,
+        "METHOD_NOT_ALLOWED",
+        `this path is there for ${fault.allowedMethods.join(" and ")} only`,
+        { allowed_methods: fault.allowedMethods.join(",") },
+      );
+    case "content_type_unsupported":
+      return status(
+        Code.InvalidArgument,
+        "CONTENT_TYPE_UNSUPPORTED",
+        "send the body as application json in UTF-8 without a content encoding",
+      );
+    case "message_too_large":
+      return status(Code.ResourceExhausted, "MESSAGE_TOO_LARGE", "the message is larger than this service accepts", {
+        limit_bytes: String(fault.limitBytes),
+      });
+  }
+}
+
+/** The fault as the error that Connect and gRPC-Web serialize. */
+export function toConnectError(fault: Fault): ConnectError {
+  const { code, message, details } = statusOf(fault);
+  return new ConnectError(message, code, undefined, [...details]);
+}
+
+/** Milliseconds after which the caller may try again, where the fault says so. */
+export function retryDelayMsOf(fault: Fault): number | undefined {
+  if (fault.kind === "unavailable") return fault.retryDelayMs;
+  return fault.kind === "lock_timeout" ? 100 : undefined;
+}
+
+function status(
+  code: Code,
+  reason: Reason,
+  message: string,
+  metadata: Record<string, string> = {},
+  ...details: Detail[]
+): Status {
+  return { code, reason, message, details: [detail(ErrorInfoSchema, { reason, domain: DOMAIN, metadata }), ...details] };
+}
+
+function expiry(reason: Reason, description: string, metadata: Record<string, string>): Status {
+  const violations = [{ field: "expires_at", description }];
+  return status(Code.InvalidArgument, reason, description, metadata, badRequest(violations));
+}
+
+function limitReached(fault: Extract<Fault, { kind: "credential_limit_reached" }>): Status {
+  return status(
+    Code.ResourceExhausted,
+    "CREDENTIAL_LIMIT_REACHED",
+    `service account ${fault.serviceAccountId} already has ${fault.activeCount} active credentials of ${fault.limit} - delete one first`,
+    { limit: String(fault.limit), active_count: String(fault.activeCount), safest_to_delete: fault.safestToDelete },
+    detail(QuotaFailureSchema, {
+      violations: [
+        {
+          subject: `service-accounts/${fault.serviceAccountId}`,
+          description: `at most ${fault.limit} active credentials a service account`,
+        },
+      ],
+    }),
+  );
+}
+
+function unavailableStatus(fault: Extract<Fault, { kind: "unavailable" }>): Status {
+  const details = [retryInfo(fault.retryDelayMs)];
+  switch (fault.part) {
+    case "key_set":
+      return status(Code.Unavailable, "KEY_SET_UNAVAILABLE", "the signing keys of the issuer cannot be had now - try again", {}, ...details);
+    case "database":
+      return status(
+        Code.Unavailable,
+        "DATABASE_UNAVAILABLE",
+        fault.inDoubt
+          ? "the answer of the database was lost so the call may have taken effect - list before you try again"
+          : "the database cannot answer now - try again",
+        { in_doubt: String(fault.inDoubt) },
+        ...details,
+      );
+    case "database_queue":
+    case "hash_queue":
+    case "draining":
+      return status(Code.Unavailable, "OVERLOADED", "more work waits than can be done in time - try again", {}, ...details);
+  }
+}
+
+function badRequest(violations: readonly FieldViolation[]): Detail {
+  return detail(BadRequestSchema, { fieldViolations: violations.map((v) => ({ ...v })) });
+}
+
+function retryInfo(delayMs: number): Detail {
+  const seconds = Math.floor(delayMs / 1000);
+  return detail(RetryInfoSchema, {
+    retryDelay: { seconds: BigInt(seconds), nanos: Math.round((delayMs - seconds * 1000) * 1e6) },
+  });
+}
+
+function sentence(violations: readonly FieldViolation[]): string {
+  const [first] = violations;
+  return first === undefined ? "the request is not valid" : `${first.field} ${first.description}`.trim();
+}
+
+/** `ServiceAccount` as a reader writes it: `service account`. */
+function words(resourceType: string): string {
+  return resourceType.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
+}

@@ -1,0 +1,48 @@
+import { Code, type Interceptor } from "@connectrpc/connect";
+import type { Fault } from "../../domain/fault.ts";
+import type { CallRecord } from "../../observability/call-record.ts";
+import type { Log } from "../../observability/log.ts";
+import type { Metrics } from "../../observability/metrics.ts";
+import type { Call } from "../call.ts";
+import { callOf } from "../chain.ts";
+import { statusOf } from "../errors.ts";
+
+/** One wide log line a call, and its count and duration by door, method and code. Outermost, so that it sees all. */
+export const record =
+  (log: Log, metrics: Metrics): Interceptor =>
+  (next) =>
+  async (req) => {
+    const call = callOf(req);
+    call.answered = true;
+    try {
+      return await next(req);
+    } finally {
+      call.finish();
+      const ended = toRecord(call);
+      metrics.called(ended);
+      log.called(ended);
+    }
+  };
+
+function toRecord(call: Call): CallRecord {
+  const status = call.fault === undefined ? undefined : statusOf(call.fault);
+  return {
+    requestId: call.requestId,
+    door: call.door,
+    service: call.method.parent.name,
+    method: call.method.name,
+    code: status === undefined ? "OK" : (Code[status.code] ?? "Unknown"),
+    reason: status?.reason ?? "",
+    inner: innerWord(call.fault),
+    durationMs: performance.now() - call.startedAt,
+    organizationId: call.verifiedCaller?.organizationId,
+    issuer: call.verifiedCaller?.issuer,
+    subject: call.verifiedCaller?.subject,
+    clientAddress: call.clientAddress,
+  };
+}
+
+function innerWord(fault: Fault | undefined): string | undefined {
+  if (fault?.kind === "unauthenticated") return fault.refusal;
+  return fault?.kind === "unavailable" ? fault.part : undefined;
+}

@@ -1,0 +1,21 @@
+import { createValidator, type Violation } from "@bufbuild/protovalidate";
+import type { Interceptor } from "@connectrpc/connect";
+import { type FieldViolation, invalidArgument } from "../../domain/fault.ts";
+
+/** Checks the message against the rules in the protos. The first interceptor that reads the message at all. */
+export const validate = (): Interceptor => {
+  const validator = createValidator();
+  return (next) => async (req) => {
+    if (!req.stream) {
+      const result = validator.validate(req.method.input, req.message);
+      if (result.kind === "error") throw result.error;
+      if (result.kind === "invalid") throw invalidArgument(...result.violations.map(toFieldViolation));
+    }
+    return next(req);
+  };
+};
+
+function toFieldViolation(violation: Violation): FieldViolation {
+  const field = violation.field.map((part) => ("localName" in part ? part.name : "")).join(".");
+  return { field, description: violation.message };
+}

@@ -1,0 +1,112 @@
+import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
+import { type ConnectRouter, createContextValues, type HandlerContext, type Interceptor, type ServiceImpl } from "@connectrpc/connect";
+import type { VerifyToken } from "../auth/verify-token.ts";
+import type { Log } from "../observability/log.ts";
+import type { Metrics } from "../observability/metrics.ts";
+import { type Call, type CallOptions, callKey, type DeadlineLimits, openCall } from "./call.ts";
+import { callOf, chain, lazyRequest, unaryResponse } from "./chain.ts";
+import { authenticate, identifyCaller } from "./interceptors/authenticate.ts";
+import { authorize, requireAccess } from "./interceptors/authorize.ts";
+import { bound } from "./interceptors/bound.ts";
+import { record } from "./interceptors/record.ts";
+import { shield } from "./interceptors/shield.ts";
+import { validate } from "./interceptors/validate.ts";
+import { type RpcName, SERVICES, type ServiceName } from "./services.ts";
+
+/** What a handler is: the message and its call in, a message out. */
+type Handler<Method> = Method extends { input: infer I extends DescMessage; output: infer O extends DescMessage }
+  ? (req: MessageShape<I>, call: Call) => Promise<MessageInitShape<O>>
+  : never;
+
+/** The handlers of a service. One missing or left over does not compile. */
+export type Handlers<S extends ServiceName> = {
+  [R in RpcName<S>]: Handler<(typeof SERVICES)[S]["method"][R]>;
+};
+
+export interface KernelOptions {
+  readonly handlers: { [S in ServiceName]: Handlers<S> };
+  readonly verifyToken: VerifyToken;
+  readonly administratorRoles: readonly string[];
+  readonly deadlines: DeadlineLimits;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** The one house behind the doors: every call of every door ends in `invoke`, through the same chain. */
+export interface Kernel {
+  /** Begins a call: its clock, its deadline, its request id. */
+  open(options: CallOptions): Call;
+  /**
+   * Whether the caller may call, by its headers alone. Doors ask before they read a body. When the answer is no, `invoke`
+   * answers with the refusal and never looks at the message.
+   */
+  admits(call: Call): Promise<boolean>;
+  /**
+   * Runs the chain and the handler. `read` gives the message, or throws what is wrong with it.
+   * @throws ConnectError with `google.rpc` details.
+   */
+  invoke(call: Call, read: () => MessageShape<DescMessage>): Promise<MessageShape<DescMessage>>;
+  /** The methods that the doors offer. */
+  readonly methods: readonly DescMethodUnary[];
+  /** The chain, for Connect's own router. */
+  readonly interceptors: readonly Interceptor[];
+  /** Gives Connect's own router the handlers. It must have been made with `interceptors`. */
+  route(router: ConnectRouter): void;
+}
+
+type AnyHandler = (req: MessageShape<DescMessage>, call: Call) => Promise<MessageInitShape<DescMessage>>;
+
+/** Why this order: docs/adr/0002. Outer ones must see what inner ones refuse. */
+const interceptorsOf = (options: KernelOptions): Interceptor[] => [
+  record(options.log, options.metrics),
+  shield(options.log),
+  bound,
+  authenticate(options.verifyToken),
+  authorize(options.administratorRoles),
+  validate(),
+];
+
+export function createKernel(options: KernelOptions): Kernel {
+  const interceptors = interceptorsOf(options);
+  const handlers = options.handlers as unknown as Record<string, Record<string, AnyHandler>>;
+  const methods = Object.values(SERVICES).flatMap((service) => Object.values(service.method)) as DescMethodUnary[];
+  const handlerOf = (method: DescMethodUnary) => handlers[method.parent.name]?.[method.localName] as AnyHandler;
+  const invoke = chain(interceptors, async (req) => {
+    const call = callOf(req);
+    const init = await handlerOf(call.method)(req.message as MessageShape<DescMessage>, call);
+    return unaryResponse(call, create(call.method.output, init));
+  });
+
+  return {
+    open: (callOptions) => openCall(callOptions, options.deadlines),
+    async admits(call) {
+      try {
+        await identifyCaller(options.verifyToken, call);
+        requireAccess(call, options.administratorRoles);
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    async invoke(call, read) {
+      const contextValues = createContextValues().set(callKey, call);
+      const res = await invoke(lazyRequest(call, contextValues, read));
+      return res.message as MessageShape<DescMessage>;
+    },
+    methods,
+    interceptors,
+    route(router) {
+      for (const service of Object.values(SERVICES)) {
+        const implementation = Object.fromEntries(
+          Object.values(service.method).map((method) => [
+            method.localName,
+            (req: MessageShape<DescMessage>, context: HandlerContext) =>
+              handlerOf(method as DescMethodUnary)(req, callOf({ contextValues: context.values })),
+          ]),
+        );
+        router.service(service, implementation as unknown as ServiceImpl<typeof service>);
+      }
+    },
+  };
+}

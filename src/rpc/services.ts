@@ -1,0 +1,9 @@
+import { CredentialService } from "../../gen/keyturn/v1/credential_service_pb.ts";
+
+/** Every service that the doors offer. A new one needs a line here, rows in `access.ts` and handlers, or nothing compiles. */
+export const SERVICES = { CredentialService } as const;
+
+export type ServiceName = keyof typeof SERVICES;
+
+/** The RPCs of a service by the names that the generated code gives them: `createCredential`. */
+export type RpcName<S extends ServiceName> = keyof (typeof SERVICES)[S]["method"] & string;
