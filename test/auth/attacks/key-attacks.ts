@@ -11,6 +11,13 @@ export const keyAttacks: readonly Attack[] = [
   ["kid a path", "key_unknown", withHeader({ kid: "../../../../dev/null" })],
   ["kid a statement", "key_unknown", withHeader({ kid: "x' union select 'secret'--" })],
   ["kid an address", "key_unknown", ({ issuer }) => issuer.sign({ header: { kid: `${issuer.url}/keys` } })],
+  // Refused before anybody looks for the key, which could cost a request.
+  ["kid unknown and alg none", "algorithm", withHeader({ kid: "unknown", alg: "none" })],
+  [
+    "kid unknown and an end that is now",
+    "expired",
+    ({ issuer, seconds }) => issuer.sign({ header: { kid: "unknown" }, claims: { exp: seconds } }),
+  ],
   ["kid __proto__", "key_unknown", withHeader({ kid: "__proto__" })],
   [
     "kid in another case",
