@@ -105,8 +105,14 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
   let draining = false;
   const unreadyParts = async (): Promise<string[]> => {
     const state = await databaseState(db, AbortSignal.timeout(1_000));
-    const waiting = [...keySets].filter(([, keySet]) => !keySet.loaded()).map(([issuer]) => `keys of ${issuer}`);
-    return [...(draining ? ["draining"] : []), ...(state === "ready" ? [] : [`database ${state}`]), ...waiting];
+    const waiting = [...keySets]
+      .filter(([, keySet]) => !keySet.loaded())
+      .map(([issuer]) => `keys of ${issuer}`);
+    return [
+      ...(draining ? ["draining"] : []),
+      ...(state === "ready" ? [] : [`database ${state}`]),
+      ...waiting,
+    ];
   };
   const opened: { close(timeoutMs: number): Promise<void> }[] = [];
   const closeParts = async (timeoutMs: number) => {
@@ -120,9 +126,20 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
   try {
     const { host } = config;
     // The operators' door opens first and closes last: it is where a start or a drain is watched from.
-    const admin = await openAdminDoor({ host: config.adminHost, port: config.adminPort, metrics, unreadyParts });
+    const admin = await openAdminDoor({
+      host: config.adminHost,
+      port: config.adminPort,
+      metrics,
+      unreadyParts,
+    });
     opened.push(admin);
-    const grpc = await openGrpcDoor({ ...LIMITS, kernel, host, port: config.grpcPort, reflection: config.reflection });
+    const grpc = await openGrpcDoor({
+      ...LIMITS,
+      kernel,
+      host,
+      port: config.grpcPort,
+      reflection: config.reflection,
+    });
     opened.push(grpc);
     const onDefect = (err: unknown) => log.defect("", err);
     const http = await openHttpDoor({ ...LIMITS, kernel, host, port: config.httpPort, onDefect });
@@ -151,7 +168,15 @@ function watchedKeySet(issuer: string, log: Log): KeySet {
   return remoteKeySet(issuer, {
     onRefresh: (outcome) =>
       outcome.kind === "loaded"
-        ? log.event("info", "key set loaded", { issuer, keys: outcome.keyCount, skipped: outcome.skipped.length })
-        : log.event("warn", "key set failed", { issuer, problem: outcome.error.problem, retry_ms: outcome.retryDelayMs }),
+        ? log.event("info", "key set loaded", {
+            issuer,
+            keys: outcome.keyCount,
+            skipped: outcome.skipped.length,
+          })
+        : log.event("warn", "key set failed", {
+            issuer,
+            problem: outcome.error.problem,
+            retry_ms: outcome.retryDelayMs,
+          }),
   });
 }

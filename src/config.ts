@@ -50,7 +50,9 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /** Reads the environment into a Config, or names every mistake at once. An empty variable counts as absent. */
 export function readConfig(env: Env, deps: ConfigDeps): ConfigResult {
-  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
+  const set = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ""),
+  );
   const production = set["NODE_ENV"] === "production";
   const rootKey = readRootKeyText(set, deps);
   const parsed = schemaOf(production, deps.cores).safeParse({ ...set, KEYTURN_ROOT_KEY: rootKey.text });
@@ -96,7 +98,12 @@ const lifetime = (standardSeconds: number) =>
 
 const list = z
   .string()
-  .transform((text) => text.split(",").map((part) => part.trim()).filter((part) => part !== ""))
+  .transform((text) =>
+    text
+      .split(",")
+      .map((part) => part.trim())
+      .filter((part) => part !== ""),
+  )
   .refine((parts) => parts.length > 0, "must name at least one");
 
 const MISSING = "is required in production";
@@ -110,7 +117,9 @@ function schemaOf(production: boolean, cores: number) {
     KEYTURN_HTTP_PORT: port(8080),
     KEYTURN_ADMIN_PORT: port(9090),
     DATABASE_URL: required(
-      z.string({ error: MISSING }).regex(/^postgres(ql)?:\/\//, "must start with postgres:// or postgresql://"),
+      z
+        .string({ error: MISSING })
+        .regex(/^postgres(ql)?:\/\//, "must start with postgres:// or postgresql://"),
     ),
     KEYTURN_DATABASE_CONNECTIONS_MAX: whole(1, 200, 10),
     KEYTURN_OIDC_ISSUER: required(z.string({ error: MISSING }).pipe(list.refine(areIssuers, ISSUER_RULE))),
@@ -118,7 +127,9 @@ function schemaOf(production: boolean, cores: number) {
     KEYTURN_TENANT_CLAIM: z.string().default("tenant_id"),
     KEYTURN_ROLES_CLAIM: z.string().default("roles"),
     KEYTURN_ADMIN_ROLES: list.default(["owner", "admin"]),
-    KEYTURN_ROOT_KEY: required(z.string({ error: `or KEYTURN_ROOT_KEY_FILE ${MISSING}` }).transform(toRootKeys)),
+    KEYTURN_ROOT_KEY: required(
+      z.string({ error: `or KEYTURN_ROOT_KEY_FILE ${MISSING}` }).transform(toRootKeys),
+    ),
     KEYTURN_DATA_DIR: z.string().default(".keyturn"),
     KEYTURN_SECRET_PREFIX: z
       .string()
@@ -132,18 +143,20 @@ function schemaOf(production: boolean, cores: number) {
     KEYTURN_LIFETIME_MIN: lifetime(DEFAULT_POLICY.minLifetimeSeconds),
     KEYTURN_LIFETIME_MAX: lifetime(DEFAULT_POLICY.maxLifetimeSeconds),
     KEYTURN_ACTIVE_CREDENTIALS_MAX: whole(1, 100, DEFAULT_POLICY.activeCredentialsMax),
-    KEYTURN_REFLECTION: z
-      .enum(["on", "off"], "must be on or off")
-      .default(production ? "off" : "on"),
+    KEYTURN_REFLECTION: z.enum(["on", "off"], "must be on or off").default(production ? "off" : "on"),
     LOG_LEVEL: z
-      .enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"], "must be a level such as info or debug")
+      .enum(
+        ["fatal", "error", "warn", "info", "debug", "trace", "silent"],
+        "must be a level such as info or debug",
+      )
       .default("info"),
   });
 }
 
 type Settings = z.output<ReturnType<typeof schemaOf>>;
 
-const ISSUER_RULE = "must hold https URLs without query or fragment (http only for loopback), separated by commas";
+const ISSUER_RULE =
+  "must hold https URLs without query or fragment (http only for loopback), separated by commas";
 
 function areIssuers(issuers: readonly string[]): boolean {
   return issuers.every((issuer) => {
@@ -167,7 +180,8 @@ function readRootKeyText(env: Env, deps: ConfigDeps): { readonly text?: string; 
   const text = env["KEYTURN_ROOT_KEY"];
   const file = env["KEYTURN_ROOT_KEY_FILE"];
   if (file === undefined) return text === undefined ? {} : { text };
-  if (text !== undefined) return { problem: "KEYTURN_ROOT_KEY and KEYTURN_ROOT_KEY_FILE are both set: leave one out" };
+  if (text !== undefined)
+    return { problem: "KEYTURN_ROOT_KEY and KEYTURN_ROOT_KEY_FILE are both set: leave one out" };
   try {
     return { text: deps.readFile(file).trim() };
   } catch {
@@ -176,9 +190,15 @@ function readRootKeyText(env: Env, deps: ConfigDeps): { readonly text?: string; 
 }
 
 function lifetimeMistakes(settings: Settings): string[] {
-  const { KEYTURN_LIFETIME_MIN: min, KEYTURN_LIFETIME_DEFAULT: standard, KEYTURN_LIFETIME_MAX: max } = settings;
+  const {
+    KEYTURN_LIFETIME_MIN: min,
+    KEYTURN_LIFETIME_DEFAULT: standard,
+    KEYTURN_LIFETIME_MAX: max,
+  } = settings;
   if (min <= standard && standard <= max) return [];
-  return ["KEYTURN_LIFETIME_MIN, KEYTURN_LIFETIME_DEFAULT and KEYTURN_LIFETIME_MAX must not decrease in this order"];
+  return [
+    "KEYTURN_LIFETIME_MIN, KEYTURN_LIFETIME_DEFAULT and KEYTURN_LIFETIME_MAX must not decrease in this order",
+  ];
 }
 
 function toConfig(production: boolean, settings: Settings): Config {

@@ -38,7 +38,11 @@ async function main(): Promise<number> {
 }
 
 function runNode(files: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const child = spawn(process.execPath, ["--test", "--test-timeout=180000", "--test-concurrency=2", ...files], { env, stdio: "inherit" });
+  const child = spawn(
+    process.execPath,
+    ["--test", "--test-timeout=180000", "--test-concurrency=2", ...files],
+    { env, stdio: "inherit" },
+  );
   // The terminal sends its signals to the whole group: the tests end, and then so does this.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
   return new Promise((resolve) => child.on("exit", (code) => resolve(code ?? 1)));

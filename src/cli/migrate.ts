@@ -3,7 +3,8 @@ import type { Terminal } from "./program.ts";
 
 export async function runMigrate(terminal: Terminal): Promise<number> {
   const { databaseUrl } = terminal.config();
-  if (databaseUrl === undefined) throw new Error("DATABASE_URL must name the database, with the login of its owner");
+  if (databaseUrl === undefined)
+    throw new Error("DATABASE_URL must name the database, with the login of its owner");
   const { kind } = await migrate(databaseUrl);
   terminal.out(`${WORDS[kind]}\n`);
   return 0;

@@ -20,7 +20,9 @@ export async function runServe(terminal: Terminal): Promise<number> {
     ending.resolve(0);
   });
 
-  const development = config.production ? undefined : await (await import("../dev/development.ts")).prepareDevelopment(config);
+  const development = config.production
+    ? undefined
+    : await (await import("../dev/development.ts")).prepareDevelopment(config);
   void development?.databaseExited.then(() => {
     if (signals > 0) return;
     log.event("fatal", "the embedded database has ended");
@@ -46,7 +48,8 @@ export async function runServe(terminal: Terminal): Promise<number> {
 /** Complete in production: `readConfig` has seen to that. */
 function productionFoundations(config: Config): Foundations {
   const { databaseUrl, rootKeys } = config;
-  if (databaseUrl === undefined || rootKeys === undefined) throw new Error("the configuration is not complete");
+  if (databaseUrl === undefined || rootKeys === undefined)
+    throw new Error("the configuration is not complete");
   return { databaseUrl, rootKeys, keySets: new Map() };
 }
 
@@ -72,5 +75,10 @@ function refuseExcessiveRights(keyturn: Keyturn, log: Log, end: (exitCode: numbe
 async function destinationOf(config: Config, terminal: Terminal) {
   if (config.production || !terminal.isTerminal) return undefined;
   const pretty = await import("pino-pretty").catch(() => undefined);
-  return pretty?.default({ colorize: true, ignore: "service,pid,hostname", translateTime: "HH:MM:ss.l", sync: true });
+  return pretty?.default({
+    colorize: true,
+    ignore: "service,pid,hostname",
+    translateTime: "HH:MM:ss.l",
+    sync: true,
+  });
 }

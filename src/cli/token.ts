@@ -7,7 +7,9 @@ export async function runToken(
   const config = terminal.config();
   if (config.production) throw new Error("production has no development issuer: take a token from your own");
   if (config.oidcIssuers.length > 0) {
-    throw new Error("KEYTURN_OIDC_ISSUER is set, so the development issuer is not trusted: take a token from that one");
+    throw new Error(
+      "KEYTURN_OIDC_ISSUER is set, so the development issuer is not trusted: take a token from that one",
+    );
   }
   const { signDevelopmentToken } = await import("../dev/development-issuer.ts");
   const token = await signDevelopmentToken(config.dataDir, {

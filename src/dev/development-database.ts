@@ -33,7 +33,10 @@ export async function createLogins(
 ): Promise<Pick<DevelopmentDatabase, "ownerUrl" | "serverUrl">> {
   const ownerPassword = randomBytes(24).toString("base64url");
   const serverPassword = randomBytes(24).toString("base64url");
-  const sql = postgres(embedded.url({ ...embedded.superuser, database: "postgres" }), { max: 1, onnotice: () => {} });
+  const sql = postgres(embedded.url({ ...embedded.superuser, database: "postgres" }), {
+    max: 1,
+    onnotice: () => {},
+  });
   try {
     await sql.unsafe(`
       do $$ begin

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join, resolve } from "node:path";
 import type { KeySet } from "../auth/key-set.ts";
-import { parseRootKeys, type KeyRing } from "../auth/root-keys.ts";
+import { type KeyRing, parseRootKeys } from "../auth/root-keys.ts";
 import type { Config } from "../config.ts";
 import { migrate } from "../storage/migrate.ts";
 import { startDevelopmentDatabase } from "./development-database.ts";
@@ -25,7 +25,8 @@ export interface Development {
 export async function prepareDevelopment(config: Config): Promise<Development> {
   const rootKeys = config.rootKeys ?? (await developmentRootKeys(config.dataDir));
   const keySets = new Map<string, KeySet>();
-  if (config.oidcIssuers.length === 0) keySets.set(DEVELOPMENT_ISSUER, await developmentKeySet(config.dataDir));
+  if (config.oidcIssuers.length === 0)
+    keySets.set(DEVELOPMENT_ISSUER, await developmentKeySet(config.dataDir));
   if (config.databaseUrl !== undefined) {
     await migrate(config.databaseUrl);
     await seedDevelopmentData(config.databaseUrl);
@@ -45,12 +46,20 @@ export async function prepareDevelopment(config: Config): Promise<Development> {
     await postgres.stop();
     throw err;
   }
-  return { databaseUrl: serverUrl, rootKeys, keySets, stop: () => postgres.stop(), databaseExited: postgres.exited };
+  return {
+    databaseUrl: serverUrl,
+    rootKeys,
+    keySets,
+    stop: () => postgres.stop(),
+    databaseExited: postgres.exited,
+  };
 }
 
 async function developmentRootKeys(dataDir: string): Promise<KeyRing> {
   const file = join(resolve(dataDir), "root-key");
-  const parsed = parseRootKeys((await readOrCreatePrivateFile(file, async () => randomBytes(32).toString("base64"))).trim());
+  const parsed = parseRootKeys(
+    (await readOrCreatePrivateFile(file, async () => randomBytes(32).toString("base64"))).trim(),
+  );
   if ("problem" in parsed) throw new Error(`${file}: ${parsed.problem}`);
   return parsed.keys;
 }

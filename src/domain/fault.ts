@@ -30,7 +30,11 @@ export type Fault =
   | { readonly kind: "unauthenticated"; readonly refusal: TokenRefusal }
   | { readonly kind: "permission_denied" }
   | { readonly kind: "invalid_argument"; readonly violations: readonly FieldViolation[] }
-  | { readonly kind: "not_found"; readonly resourceType: "ServiceAccount" | "Credential"; readonly id: string }
+  | {
+      readonly kind: "not_found";
+      readonly resourceType: "ServiceAccount" | "Credential";
+      readonly id: string;
+    }
   | {
       readonly kind: "expiry_in_past" | "expiry_below_minimum" | "expiry_above_maximum";
       /** The instant that was missed: now, the earliest or the latest one allowed. */
@@ -62,7 +66,10 @@ export type Fault =
   | { readonly kind: "cancelled" }
   | { readonly kind: "internal" };
 
-export type ExpiryFault = Extract<Fault, { kind: "expiry_in_past" | "expiry_below_minimum" | "expiry_above_maximum" }>;
+export type ExpiryFault = Extract<
+  Fault,
+  { kind: "expiry_in_past" | "expiry_below_minimum" | "expiry_above_maximum" }
+>;
 
 /** The only error class that the service throws on purpose. `message` is the kind, so a stray print leaks nothing. */
 export class FaultError extends Error {

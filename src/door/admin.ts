@@ -26,7 +26,8 @@ export async function openAdminDoor(options: AdminDoorOptions): Promise<OpenDoor
   const server = createServer({ headersTimeout: 5_000, requestTimeout: 5_000 }, async (req, res) => {
     const [path = ""] = (req.url ?? "").split("?", 1);
     const route = req.method === "GET" || req.method === "HEAD" ? routes[path] : undefined;
-    const answer = route === undefined ? plain(404, "not found") : await route().catch(() => plain(500, "failed"));
+    const answer =
+      route === undefined ? plain(404, "not found") : await route().catch(() => plain(500, "failed"));
     res.writeHead(answer.status, { "content-type": answer.contentType, "cache-control": "no-store" });
     res.end(answer.text);
   });

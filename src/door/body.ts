@@ -5,9 +5,14 @@ import { abortFault, FaultError } from "../domain/fault.ts";
  * Reads a request body of at most `bytesMax` bytes.
  * @throws FaultError message_too_large, content_type_unsupported (a content encoding), or the signal's own.
  */
-export async function readBody(req: IncomingMessage, bytesMax: number, signal: AbortSignal): Promise<Uint8Array> {
+export async function readBody(
+  req: IncomingMessage,
+  bytesMax: number,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
   const encoding = req.headers["content-encoding"];
-  if (encoding !== undefined && encoding !== "identity") throw new FaultError({ kind: "content_type_unsupported" });
+  if (encoding !== undefined && encoding !== "identity")
+    throw new FaultError({ kind: "content_type_unsupported" });
   if (Number(req.headers["content-length"] ?? 0) > bytesMax) throw tooLarge(bytesMax);
   const chunks: Buffer[] = [];
   let length = 0;

@@ -1,6 +1,11 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { JsonValue } from "@bufbuild/protobuf";
-import { type ContextKey, createConnectRouter, createContextKey, createContextValues } from "@connectrpc/connect";
+import {
+  type ContextKey,
+  createConnectRouter,
+  createContextKey,
+  createContextValues,
+} from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import { universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { FaultError, invalidArgument } from "../domain/fault.ts";
@@ -19,7 +24,9 @@ export interface ConnectProtocols {
 }
 
 /** What is wrong with a call before Connect has read its message; thrown by the gate, through the chain. */
-const problemKey: ContextKey<(() => never) | undefined> = createContextKey<(() => never) | undefined>(undefined);
+const problemKey: ContextKey<(() => never) | undefined> = createContextKey<(() => never) | undefined>(
+  undefined,
+);
 
 /** Headers that stay with us: Connect's timers overflow above 24.8 days, and our own deadline holds anyway. */
 const OWN_HEADERS = ["connect-timeout-ms", "grpc-timeout"];
@@ -112,7 +119,8 @@ async function readStrictly(req: IncomingMessage, call: Call, messageBytesMax: n
 /** gRPC-Web puts a flag and a length before its message. */
 const ENVELOPE_BYTES = 5;
 
-const isConnectJson = (req: IncomingMessage) => /^application\/json\b/i.test(req.headers["content-type"] ?? "");
+const isConnectJson = (req: IncomingMessage) =>
+  /^application\/json\b/i.test(req.headers["content-type"] ?? "");
 
 function toUniversal(body: StrictBody | undefined): UniversalServerRequest["body"] {
   return body?.json !== undefined ? body.json : oneChunk(body?.bytes);

@@ -1,6 +1,11 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
-import { Metadata, type ServerInterceptingCall, type StatusObject, status as StatusCode } from "@grpc/grpc-js";
+import {
+  Metadata,
+  type ServerInterceptingCall,
+  status as StatusCode,
+  type StatusObject,
+} from "@grpc/grpc-js";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
 import type { Fault } from "../domain/fault.ts";
 import { statusOf } from "../rpc/errors.ts";
@@ -34,7 +39,10 @@ function faultOf(code: StatusCode, messageBytesMax: number): Fault {
       return { kind: "deadline_exceeded" };
     case StatusCode.UNIMPLEMENTED:
     case StatusCode.INTERNAL:
-      return { kind: "invalid_argument", violations: [{ field: "", description: "the request is not one gRPC message" }] };
+      return {
+        kind: "invalid_argument",
+        violations: [{ field: "", description: "the request is not one gRPC message" }],
+      };
     default:
       return { kind: "internal" };
   }

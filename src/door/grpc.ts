@@ -1,3 +1,4 @@
+import { type DescMethodUnary, toBinary } from "@bufbuild/protobuf";
 import {
   type handleUnaryCall,
   Metadata,
@@ -5,10 +6,9 @@ import {
   ServerCredentials,
   ServerInterceptingCall,
   type ServerInterceptor,
-  type StatusObject,
   status as StatusCode,
+  type StatusObject,
 } from "@grpc/grpc-js";
-import { type DescMethodUnary, toBinary } from "@bufbuild/protobuf";
 import { HealthImplementation } from "grpc-health-check";
 import { type Call, plainAddress } from "../rpc/call.ts";
 import { messageFromBinary } from "../rpc/decode.ts";
@@ -53,7 +53,8 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<OpenDoor> 
     host: options.host,
     port,
     async close(timeoutMs) {
-      for (const name of ["", ...kernel.methods.map(({ parent }) => parent.typeName)]) health.setStatus(name, "NOT_SERVING");
+      for (const name of ["", ...kernel.methods.map(({ parent }) => parent.typeName)])
+        health.setStatus(name, "NOT_SERVING");
       const timer = setTimeout(() => server.forceShutdown(), timeoutMs);
       await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       clearTimeout(timer);
@@ -73,7 +74,11 @@ function register(server: Server, method: DescMethodUnary, handler: Unary): void
  * Runs when the headers of a call have come, before any of its body is asked for: a caller who is refused by his token
  * is answered at once, and a body that never comes ends with the call's deadline.
  */
-function admission(kernel: Kernel, calls: WeakMap<Metadata, Call>, messageBytesMax: number): ServerInterceptor {
+function admission(
+  kernel: Kernel,
+  calls: WeakMap<Metadata, Call>,
+  messageBytesMax: number,
+): ServerInterceptor {
   const methods = new Map(kernel.methods.map((method) => [pathOf(method), method]));
   return (definition, stream) => {
     const method = methods.get(definition.path);
@@ -86,7 +91,8 @@ function admission(kernel: Kernel, calls: WeakMap<Metadata, Call>, messageBytesM
             const opened = openCall(kernel, method, metadata, stream);
             call = opened;
             calls.set(metadata, opened);
-            const refuse = () => void kernel.invoke(opened, neverRead).catch(() => stream.sendStatus(answer(opened)));
+            const refuse = () =>
+              void kernel.invoke(opened, neverRead).catch(() => stream.sendStatus(answer(opened)));
             opened.signal.addEventListener("abort", () => opened.answered || refuse(), { once: true });
             if (await kernel.admits(opened)) admit(metadata);
             else if (!opened.answered) refuse();
@@ -112,7 +118,10 @@ function openCall(
     door: "grpc",
     clientAddress: plainAddress(stream.getPeer().replace(/:\d+$/, "")),
     header: (name) => metadata.get(name)[0]?.toString(),
-    timeoutMs: typeof deadline === "number" && Number.isFinite(deadline) ? Math.max(0, deadline - Date.now()) : undefined,
+    timeoutMs:
+      typeof deadline === "number" && Number.isFinite(deadline)
+        ? Math.max(0, deadline - Date.now())
+        : undefined,
   });
 }
 

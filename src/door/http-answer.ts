@@ -50,7 +50,9 @@ export function faultHeaders(fault: Fault): OutgoingHttpHeaders {
   if (fault.kind === "unauthenticated") {
     // RFC 6750 §3: no error code when no token was sent.
     headers["www-authenticate"] =
-      fault.refusal === "missing" ? 'Bearer realm="keyturn"' : 'Bearer realm="keyturn", error="invalid_token"';
+      fault.refusal === "missing"
+        ? 'Bearer realm="keyturn"'
+        : 'Bearer realm="keyturn", error="invalid_token"';
   }
   if (fault.kind === "permission_denied") {
     headers["www-authenticate"] = 'Bearer realm="keyturn", error="insufficient_scope"';
@@ -58,7 +60,8 @@ export function faultHeaders(fault: Fault): OutgoingHttpHeaders {
   if (fault.kind === "method_not_allowed") headers["allow"] = fault.allowedMethods.join(", ");
   if (fault.kind === "message_too_large") headers["connection"] = "close";
   const retryDelayMs = retryDelayMsOf(fault);
-  if (retryDelayMs !== undefined) headers["retry-after"] = String(Math.max(1, Math.ceil(retryDelayMs / 1000)));
+  if (retryDelayMs !== undefined)
+    headers["retry-after"] = String(Math.max(1, Math.ceil(retryDelayMs / 1000)));
   return headers;
 }
 
@@ -73,7 +76,12 @@ export function errorEnvelope(fault: Fault): { readonly httpStatus: number; read
   return { httpStatus, body: { error: { code: httpStatus, message: status.message, details } } };
 }
 
-export function sendJson(res: ServerResponse, httpStatus: number, headers: OutgoingHttpHeaders, body: JsonValue): void {
+export function sendJson(
+  res: ServerResponse,
+  httpStatus: number,
+  headers: OutgoingHttpHeaders,
+  body: JsonValue,
+): void {
   const text = JSON.stringify(body);
   res.writeHead(httpStatus, {
     ...headers,

@@ -53,7 +53,11 @@ export async function openHttpDoor(options: HttpDoorOptions): Promise<OpenDoor> 
     } catch (err) {
       if (!(err instanceof FaultError)) options.onDefect(err);
       if (res.headersSent) return void res.destroy();
-      sendFault(res, req.headers["x-request-id"]?.toString() ?? "", err instanceof FaultError ? err.fault : { kind: "internal" });
+      sendFault(
+        res,
+        req.headers["x-request-id"]?.toString() ?? "",
+        err instanceof FaultError ? err.fault : { kind: "internal" },
+      );
     }
   }
 
@@ -91,7 +95,8 @@ function beginCall(
 function requireSaneHost(req: IncomingMessage): void {
   const hosts = req.headersDistinct["host"] ?? [];
   const [host = ""] = hosts;
-  const isSane = hosts.length === 1 && /^[A-Za-z0-9._~%!$&'()*+,;=[\]:-]+$/.test(host) && URL.canParse(`http://${host}`);
+  const isSane =
+    hosts.length === 1 && /^[A-Za-z0-9._~%!$&'()*+,;=[\]:-]+$/.test(host) && URL.canParse(`http://${host}`);
   if (!isSane) {
     throw new FaultError({
       kind: "invalid_argument",

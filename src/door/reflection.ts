@@ -7,10 +7,14 @@ import { ReflectionService } from "@grpc/reflection";
 export function addReflection(server: Server, methods: readonly DescMethod[]): void {
   const files = new Map<string, DescFile>();
   for (const { parent } of methods) collect(parent.file, files);
-  const fileDescriptorProtos = [...files.values()].map((file) => Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)));
+  const fileDescriptorProtos = [...files.values()].map((file) =>
+    Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)),
+  );
   const services = [...new Set(methods.map(({ parent }) => parent.typeName))];
   // The service reads nothing of a package definition but these bytes.
-  const definition = { keyturn: { fileDescriptorProtos } } as unknown as ConstructorParameters<typeof ReflectionService>[0];
+  const definition = { keyturn: { fileDescriptorProtos } } as unknown as ConstructorParameters<
+    typeof ReflectionService
+  >[0];
   new ReflectionService(definition, { services }).addToServer(server);
 }
 

@@ -1,4 +1,12 @@
-import { type DescEnum, type DescField, type DescMessage, type JsonObject, type JsonValue, type MessageShape, toJson } from "@bufbuild/protobuf";
+import {
+  type DescEnum,
+  type DescField,
+  type DescMessage,
+  type JsonObject,
+  type JsonValue,
+  type MessageShape,
+  toJson,
+} from "@bufbuild/protobuf";
 
 /** Proto JSON as the REST edge writes it: enum values as lower-case words, `CREDENTIAL_STATUS_ACTIVE` as `active`. */
 export function toRestJson(desc: DescMessage, message: MessageShape<DescMessage>): JsonObject {
@@ -15,14 +23,21 @@ function withWords(desc: DescMessage, json: JsonObject): JsonObject {
 }
 
 function fieldWithWords(field: DescField, value: JsonValue): JsonValue {
-  if (field.fieldKind === "list" && Array.isArray(value)) return value.map((item) => itemWithWords(field, item));
+  if (field.fieldKind === "list" && Array.isArray(value))
+    return value.map((item) => itemWithWords(field, item));
   return field.fieldKind === "map" ? value : itemWithWords(field, value);
 }
 
 function itemWithWords(field: DescField, value: JsonValue): JsonValue {
   if (field.enum !== undefined && typeof value === "string") return word(field.enum, value);
   const isOwn = field.message?.file.proto.package.startsWith("keyturn.") === true;
-  if (isOwn && field.message !== undefined && value !== null && typeof value === "object" && !Array.isArray(value)) {
+  if (
+    isOwn &&
+    field.message !== undefined &&
+    value !== null &&
+    typeof value === "object" &&
+    !Array.isArray(value)
+  ) {
     return withWords(field.message, value);
   }
   return value;

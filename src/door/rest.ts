@@ -64,7 +64,10 @@ async function prepare(
     const fields = route.hasBody ? await readFields(req, call, messageBytesMax) : {};
     return () => {
       if (query !== undefined && query !== "") throw invalidArgument(...queryViolations(query));
-      return messageFromJson(route.method.input, { ...fields, ...pathFields(route.method, fields, variables) });
+      return messageFromJson(route.method.input, {
+        ...fields,
+        ...pathFields(route.method, fields, variables),
+      });
     };
   } catch (err) {
     return () => {
@@ -99,7 +102,8 @@ function pathFields(
   for (const [name, raw] of variables) {
     const jsonName = method.input.fields.find((field) => field.name === name)?.jsonName ?? name;
     for (const key of [name, jsonName]) {
-      if (key in body) throw invalidArgument({ field: key, description: "belongs in the path and not in the body" });
+      if (key in body)
+        throw invalidArgument({ field: key, description: "belongs in the path and not in the body" });
     }
     fields[jsonName] = decodeSegment(raw, name);
   }

@@ -20,7 +20,9 @@ export type RouteMatch =
   | { readonly kind: "route_unknown" };
 
 export function routesOf(methods: readonly DescMethodUnary[]): Route[] {
-  return methods.filter((method) => hasOption(method, http)).flatMap((method) => bindings(method, getOption(method, http)));
+  return methods
+    .filter((method) => hasOption(method, http))
+    .flatMap((method) => bindings(method, getOption(method, http)));
 }
 
 /**
@@ -41,9 +43,15 @@ export function matchRoute(routes: readonly Route[], httpMethod: string, path: s
 
 function bindings(method: DescMethodUnary, rule: HttpRule): Route[] {
   const { case: verb, value } = rule.pattern;
-  if (verb === undefined || verb === "custom") throw new TypeError(`${method.name} has no plain HTTP binding`);
+  if (verb === undefined || verb === "custom")
+    throw new TypeError(`${method.name} has no plain HTTP binding`);
   if (rule.body !== "" && rule.body !== "*") throw new TypeError(`${method.name} must have body "*" or none`);
-  const route = { httpMethod: verb.toUpperCase(), method, segments: parseTemplate(value), hasBody: rule.body === "*" };
+  const route = {
+    httpMethod: verb.toUpperCase(),
+    method,
+    segments: parseTemplate(value),
+    hasBody: rule.body === "*",
+  };
   return [route, ...rule.additionalBindings.flatMap((additional) => bindings(method, additional))];
 }
 
@@ -57,7 +65,10 @@ function parseTemplate(template: string): Segment[] {
   });
 }
 
-function matchSegments(segments: readonly Segment[], parts: readonly string[]): Map<string, string> | undefined {
+function matchSegments(
+  segments: readonly Segment[],
+  parts: readonly string[],
+): Map<string, string> | undefined {
   if (segments.length !== parts.length) return undefined;
   const variables = new Map<string, string>();
   for (const [index, segment] of segments.entries()) {

@@ -12,7 +12,11 @@ export interface Log {
   /** What made a call fail on our side, by codes and stack frames, never by message. */
   defect(requestId: string, err: unknown): void;
   /** The service itself: started, draining, key set loaded. `fields` must hold no caller's data. */
-  event(level: "info" | "warn" | "error" | "fatal", event: string, fields?: Readonly<Record<string, unknown>>): void;
+  event(
+    level: "info" | "warn" | "error" | "fatal",
+    event: string,
+    fields?: Readonly<Record<string, unknown>>,
+  ): void;
 }
 
 export function createLog(level: string, destination?: DestinationStream): Log {

@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Hasher } from "../auth/hasher.ts";
 import type { Mint } from "../auth/mint.ts";
 import type { Database } from "../storage/database.ts";
@@ -23,7 +23,12 @@ export function createMetrics(): Metrics {
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
   const labelNames = ["door", "service", "method", "code", "reason"] as const;
-  const calls = new Counter({ name: "keyturn_calls_total", help: "Calls that were answered.", labelNames, registers });
+  const calls = new Counter({
+    name: "keyturn_calls_total",
+    help: "Calls that were answered.",
+    labelNames,
+    registers,
+  });
   const duration = new Histogram({
     name: "keyturn_call_duration_seconds",
     help: "Time from the first byte of a call to its answer.",
@@ -70,13 +75,23 @@ export function createMetrics(): Metrics {
             this.inc(read());
           },
         });
-      gauge("keyturn_mint_pool_level", "Secrets that are ready, hashed before anybody asked.", () => mint.level());
+      gauge("keyturn_mint_pool_level", "Secrets that are ready, hashed before anybody asked.", () =>
+        mint.level(),
+      );
       gauge("keyturn_hash_in_flight", "Hashes that are being computed.", () => hasher.stats().inFlight);
       gauge("keyturn_hash_queue_length", "Callers that wait for a hash.", () => hasher.stats().queued);
       gauge("keyturn_database_connections_in_use", "Statements in flight.", () => db.stats().inUse);
       gauge("keyturn_database_queue_length", "Callers that wait for a connection.", () => db.stats().queued);
-      counter("keyturn_hash_shed_total", "Callers refused because the hash queue was full.", () => hasher.stats().shed);
-      counter("keyturn_database_shed_total", "Callers refused because no connection came free.", () => db.stats().shed);
+      counter(
+        "keyturn_hash_shed_total",
+        "Callers refused because the hash queue was full.",
+        () => hasher.stats().shed,
+      );
+      counter(
+        "keyturn_database_shed_total",
+        "Callers refused because no connection came free.",
+        () => db.stats().shed,
+      );
     },
     expose: async () => ({ text: await registry.metrics(), contentType: registry.contentType }),
   };

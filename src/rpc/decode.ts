@@ -1,4 +1,12 @@
-import { type DescField, type DescMessage, fromBinary, fromJson, type JsonObject, type JsonValue, type MessageShape } from "@bufbuild/protobuf";
+import {
+  type DescField,
+  type DescMessage,
+  fromBinary,
+  fromJson,
+  type JsonObject,
+  type JsonValue,
+  type MessageShape,
+} from "@bufbuild/protobuf";
 import { type FieldViolation, invalidArgument } from "../domain/fault.ts";
 import { parseStrictJson, StrictJsonError } from "../domain/strict-json.ts";
 
@@ -40,7 +48,10 @@ export function messageFromJson<Desc extends DescMessage>(desc: Desc, json: Json
 }
 
 /** A message from its binary encoding. Unknown fields are kept aside, as Protobuf has it: they are a newer client's. */
-export function messageFromBinary<Desc extends DescMessage>(desc: Desc, bytes: Uint8Array): MessageShape<Desc> {
+export function messageFromBinary<Desc extends DescMessage>(
+  desc: Desc,
+  bytes: Uint8Array,
+): MessageShape<Desc> {
   try {
     return fromBinary(desc, bytes);
   } catch {

@@ -7,7 +7,7 @@ import {
   ResourceInfoSchema,
   RetryInfoSchema,
 } from "../../gen/google/rpc/error_details_pb.ts";
-import { ErrorReason } from "../../gen/keyturn/v1/error_reason_pb.ts";
+import type { ErrorReason } from "../../gen/keyturn/v1/error_reason_pb.ts";
 import type { Fault, FieldViolation } from "../domain/fault.ts";
 
 /** A reason as callers see it: the enum's name, which the compiler takes from the proto. */
@@ -41,33 +41,58 @@ export interface Status {
 export function statusOf(fault: Fault): Status {
   switch (fault.kind) {
     case "unauthenticated":
-      return status(Code.Unauthenticated, "UNAUTHENTICATED", "send a valid bearer token in the authorization header");
+      return status(
+        Code.Unauthenticated,
+        "UNAUTHENTICATED",
+        "send a valid bearer token in the authorization header",
+      );
     case "permission_denied":
-      return status(Code.PermissionDenied, "PERMISSION_DENIED", "this call needs an administrator role in the token");
+      return status(
+        Code.PermissionDenied,
+        "PERMISSION_DENIED",
+        "this call needs an administrator role in the token",
+      );
     case "invalid_argument":
-      return status(Code.InvalidArgument, "INVALID_ARGUMENT", sentence(fault.violations), {}, badRequest(fault.violations));
+      return status(
+        Code.InvalidArgument,
+        "INVALID_ARGUMENT",
+        sentence(fault.violations),
+        {},
+        badRequest(fault.violations),
+      );
     case "not_found":
       return status(
         Code.NotFound,
         "NOT_FOUND",
         `${words(fault.resourceType)} ${fault.id} does not exist in this organization`,
         {},
-        detail(ResourceInfoSchema, { resourceType: `keyturn.dev/${fault.resourceType}`, resourceName: fault.id }),
+        detail(ResourceInfoSchema, {
+          resourceType: `keyturn.dev/${fault.resourceType}`,
+          resourceName: fault.id,
+        }),
       );
     case "expiry_in_past":
       return expiry("EXPIRY_IN_PAST", "expires_at must be in the future by the clock of the database", {
         now: fault.bound.toISOString(),
       });
     case "expiry_below_minimum":
-      return expiry("EXPIRY_BELOW_MINIMUM", "expires_at is sooner than the minimum lifetime of the organization allows", {
-        earliest: fault.bound.toISOString(),
-        min_lifetime_seconds: String(fault.boundSeconds),
-      });
+      return expiry(
+        "EXPIRY_BELOW_MINIMUM",
+        "expires_at is sooner than the minimum lifetime of the organization allows",
+        {
+          earliest: fault.bound.toISOString(),
+          min_lifetime_seconds: String(fault.boundSeconds),
+        },
+      );
     case "expiry_above_maximum":
-      return expiry("EXPIRY_ABOVE_MAXIMUM", "expires_at is later than the maximum lifetime of the organization allows", {
-        latest: fault.bound.toISOString(),
-        max_lifetime_seconds: String(fault.boundSeconds),
-      });
+      return expiry(
+        "EXPIRY_ABOVE_MAXIMUM",
+        "expires_at is later than the maximum lifetime of the organization allows",
+        {
+          latest: fault.bound.toISOString(),
+          max_lifetime_seconds: String(fault.boundSeconds),
+        },
+      );
     case "credential_limit_reached":
       return limitReached(fault);
     case "lock_timeout":
@@ -87,7 +112,11 @@ export function statusOf(fault: Fault): Status {
     case "internal":
       return status(Code.Internal, "INTERNAL", "the service failed - report the request id to its operators");
     case "route_unknown":
-      return status(Code.Unimplemented, "ROUTE_UNKNOWN", "no such method or path - compare it with the API reference");
+      return status(
+        Code.Unimplemented,
+        "ROUTE_UNKNOWN",
+        "no such method or path - compare it with the API reference",
+      );
     case "method_not_allowed":
       return status(
         Code.Unimplemented,
@@ -102,9 +131,14 @@ export function statusOf(fault: Fault): Status {
         "send the body as application json in UTF-8 without a content encoding",
       );
     case "message_too_large":
-      return status(Code.ResourceExhausted, "MESSAGE_TOO_LARGE", "the message is larger than this service accepts", {
-        limit_bytes: String(fault.limitBytes),
-      });
+      return status(
+        Code.ResourceExhausted,
+        "MESSAGE_TOO_LARGE",
+        "the message is larger than this service accepts",
+        {
+          limit_bytes: String(fault.limitBytes),
+        },
+      );
   }
 }
 
@@ -127,7 +161,12 @@ function status(
   metadata: Record<string, string> = {},
   ...details: Detail[]
 ): Status {
-  return { code, reason, message, details: [detail(ErrorInfoSchema, { reason, domain: DOMAIN, metadata }), ...details] };
+  return {
+    code,
+    reason,
+    message,
+    details: [detail(ErrorInfoSchema, { reason, domain: DOMAIN, metadata }), ...details],
+  };
 }
 
 function expiry(reason: Reason, description: string, metadata: Record<string, string>): Status {
@@ -140,7 +179,11 @@ function limitReached(fault: Extract<Fault, { kind: "credential_limit_reached" }
     Code.ResourceExhausted,
     "CREDENTIAL_LIMIT_REACHED",
     `service account ${fault.serviceAccountId} already has ${fault.activeCount} active credentials of ${fault.limit} - delete one first`,
-    { limit: String(fault.limit), active_count: String(fault.activeCount), safest_to_delete: fault.safestToDelete },
+    {
+      limit: String(fault.limit),
+      active_count: String(fault.activeCount),
+      safest_to_delete: fault.safestToDelete,
+    },
     detail(QuotaFailureSchema, {
       violations: [
         {
@@ -156,7 +199,13 @@ function unavailableStatus(fault: Extract<Fault, { kind: "unavailable" }>): Stat
   const details = [retryInfo(fault.retryDelayMs)];
   switch (fault.part) {
     case "key_set":
-      return status(Code.Unavailable, "KEY_SET_UNAVAILABLE", "the signing keys of the issuer cannot be had now - try again", {}, ...details);
+      return status(
+        Code.Unavailable,
+        "KEY_SET_UNAVAILABLE",
+        "the signing keys of the issuer cannot be had now - try again",
+        {},
+        ...details,
+      );
     case "database":
       return status(
         Code.Unavailable,
@@ -170,7 +219,13 @@ function unavailableStatus(fault: Extract<Fault, { kind: "unavailable" }>): Stat
     case "database_queue":
     case "hash_queue":
     case "draining":
-      return status(Code.Unavailable, "OVERLOADED", "more work waits than can be done in time - try again", {}, ...details);
+      return status(
+        Code.Unavailable,
+        "OVERLOADED",
+        "more work waits than can be done in time - try again",
+        {},
+        ...details,
+      );
   }
 }
 

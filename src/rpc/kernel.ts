@@ -1,6 +1,12 @@
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
-import { type ConnectRouter, createContextValues, type HandlerContext, type Interceptor, type ServiceImpl } from "@connectrpc/connect";
+import {
+  type ConnectRouter,
+  createContextValues,
+  type HandlerContext,
+  type Interceptor,
+  type ServiceImpl,
+} from "@connectrpc/connect";
 import type { VerifyToken } from "../auth/verify-token.ts";
 import type { Log } from "../observability/log.ts";
 import type { Metrics } from "../observability/metrics.ts";
@@ -15,7 +21,10 @@ import { validate } from "./interceptors/validate.ts";
 import { type RpcName, SERVICES, type ServiceName } from "./services.ts";
 
 /** What a handler is: the message and its call in, a message out. */
-type Handler<Method> = Method extends { input: infer I extends DescMessage; output: infer O extends DescMessage }
+type Handler<Method> = Method extends {
+  input: infer I extends DescMessage;
+  output: infer O extends DescMessage;
+}
   ? (req: MessageShape<I>, call: Call) => Promise<MessageInitShape<O>>
   : never;
 
@@ -70,8 +79,11 @@ const interceptorsOf = (options: KernelOptions): Interceptor[] => [
 export function createKernel(options: KernelOptions): Kernel {
   const interceptors = interceptorsOf(options);
   const handlers = options.handlers as unknown as Record<string, Record<string, AnyHandler>>;
-  const methods = Object.values(SERVICES).flatMap((service) => Object.values(service.method)) as DescMethodUnary[];
-  const handlerOf = (method: DescMethodUnary) => handlers[method.parent.name]?.[method.localName] as AnyHandler;
+  const methods = Object.values(SERVICES).flatMap((service) =>
+    Object.values(service.method),
+  ) as DescMethodUnary[];
+  const handlerOf = (method: DescMethodUnary) =>
+    handlers[method.parent.name]?.[method.localName] as AnyHandler;
   const invoke = chain(interceptors, async (req) => {
     const call = callOf(req);
     const init = await handlerOf(call.method)(req.message as MessageShape<DescMessage>, call);

@@ -57,7 +57,9 @@ interface Waiter {
  * that is lost or silent is replaced by a fresh client, never revived.
  */
 export function openDatabase(options: DatabaseOptions): Database {
-  const lanes: readonly Lane[] = Array.from({ length: options.connectionsMax }, () => ({ sql: connect(options) }));
+  const lanes: readonly Lane[] = Array.from({ length: options.connectionsMax }, () => ({
+    sql: connect(options),
+  }));
   const idle = [...lanes];
   const waiters = new Set<Waiter>();
   let inUse = 0;

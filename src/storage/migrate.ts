@@ -27,7 +27,11 @@ export type MigrationResult =
  * @param url login of the schema's owner, who may create roles the first time.
  */
 export async function migrate(url: string): Promise<MigrationResult> {
-  const sql = postgres(url, { max: 1, onnotice: () => {}, connection: { application_name: "keyturn migrate" } });
+  const sql = postgres(url, {
+    max: 1,
+    onnotice: () => {},
+    connection: { application_name: "keyturn migrate" },
+  });
   try {
     await sql`select pg_advisory_lock(${MIGRATION_LOCK}::bigint)`;
     const release = fingerprint();

@@ -5,7 +5,9 @@ const JOURNAL = new URL("./migrations/meta/_journal.json", import.meta.url);
 
 /** When the newest migration of this release was written: what the database must have reached. */
 const newestMigration: number = Math.max(
-  ...(JSON.parse(readFileSync(JOURNAL, "utf8")) as { entries: { when: number }[] }).entries.map(({ when }) => when),
+  ...(JSON.parse(readFileSync(JOURNAL, "utf8")) as { entries: { when: number }[] }).entries.map(
+    ({ when }) => when,
+  ),
 );
 
 /** Whether the database answers, in one word if it does not do what this release needs. */
@@ -29,7 +31,11 @@ export async function databaseState(db: Database, signal: AbortSignal): Promise<
 export async function excessiveRights(db: Database, signal: AbortSignal): Promise<readonly string[]> {
   const [row] = await db.run<{ superuser: boolean; bypassrls: boolean }>(
     signal,
-    (sql) => sql`select rolsuper as superuser, rolbypassrls as bypassrls from pg_roles where rolname = current_user`,
+    (sql) =>
+      sql`select rolsuper as superuser, rolbypassrls as bypassrls from pg_roles where rolname = current_user`,
   );
-  return [...(row?.superuser === true ? ["SUPERUSER"] : []), ...(row?.bypassrls === true ? ["BYPASSRLS"] : [])];
+  return [
+    ...(row?.superuser === true ? ["SUPERUSER"] : []),
+    ...(row?.bypassrls === true ? ["BYPASSRLS"] : []),
+  ];
 }

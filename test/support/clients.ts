@@ -1,9 +1,14 @@
-import { createClient, type Client } from "@connectrpc/connect";
-import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
-import { Client as GrpcClient, credentials, Metadata, type ServiceError, type CallOptions } from "@grpc/grpc-js";
-import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { create, createRegistry, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { AnySchema, anyUnpack } from "@bufbuild/protobuf/wkt";
-import { createRegistry } from "@bufbuild/protobuf";
+import { type Client, createClient } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
+import {
+  type CallOptions,
+  credentials,
+  Client as GrpcClient,
+  Metadata,
+  type ServiceError,
+} from "@grpc/grpc-js";
 import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
 import {
@@ -93,7 +98,9 @@ export function grpcClient(address: string): GrpcClientUnderTest {
         client.makeUnaryRequest(
           "/keyturn.v1.CredentialService/CreateCredential",
           (message: MessageInitShape<typeof CreateCredentialRequestSchema>) =>
-            Buffer.from(toBinary(CreateCredentialRequestSchema, create(CreateCredentialRequestSchema, message))),
+            Buffer.from(
+              toBinary(CreateCredentialRequestSchema, create(CreateCredentialRequestSchema, message)),
+            ),
           (bytes: Buffer) => fromBinary(CreateCredentialResponseSchema, bytes),
           req,
           metadata,
@@ -115,7 +122,9 @@ export async function grpcFailure(call: Promise<unknown>): Promise<GrpcFailure> 
     const { code, details: message, metadata } = err as ServiceError;
     const [bytes] = metadata.get("grpc-status-details-bin");
     const status = bytes === undefined ? undefined : fromBinary(StatusSchema, bytes as Buffer);
-    const details = (status?.details ?? []).map((any) => anyUnpack(create(AnySchema, any), registry)).filter((d) => d !== undefined);
+    const details = (status?.details ?? [])
+      .map((any) => anyUnpack(create(AnySchema, any), registry))
+      .filter((d) => d !== undefined);
     const info = details.find((d) => d.$typeName === "google.rpc.ErrorInfo") as
       | { readonly reason: string; readonly metadata: Record<string, string> }
       | undefined;

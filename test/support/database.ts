@@ -4,7 +4,8 @@ import postgres from "postgres";
 /** Environment that `test/run.ts` gives. */
 function urlOf(name: "OWNER" | "SERVER" | "SUPERUSER"): string {
   const url = process.env[`KEYTURN_TEST_${name}_URL`];
-  if (url === undefined) throw new Error("no test database: run the tests by `npm test`, or `npm test -- FILE`");
+  if (url === undefined)
+    throw new Error("no test database: run the tests by `npm test`, or `npm test -- FILE`");
   return url;
 }
 

@@ -56,7 +56,9 @@ export async function givenKeyturn(options: TestKeyturnOptions = {}): Promise<Te
     grpcAddress: keyturn.addresses.grpc,
     log: () => lines.join(""),
     token: (organizationId, claims = {}) =>
-      issuer.sign({ claims: { tenant_id: organizationId, roles: ["admin"], sub: "user-admin-001", ...claims } }),
+      issuer.sign({
+        claims: { tenant_id: organizationId, roles: ["admin"], sub: "user-admin-001", ...claims },
+      }),
     givenAccount: (organizationId) => givenAccount(db.sql, organizationId),
     async stop() {
       await keyturn.stop(1_000);

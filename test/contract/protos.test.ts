@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { globSync } from "node:fs";
+import { test } from "node:test";
+import { type DescField, type DescFile, type DescMessage, getOption, hasOption } from "@bufbuild/protobuf";
+import { http } from "../../gen/google/api/annotations_pb.ts";
+import { field_behavior } from "../../gen/google/api/field_behavior_pb.ts";
+import { CredentialSchema } from "../../gen/keyturn/v1/credential_pb.ts";
+import { CreateCredentialResponseSchema } from "../../gen/keyturn/v1/credential_service_pb.ts";
+import { ErrorReasonSchema } from "../../gen/keyturn/v1/error_reason_pb.ts";
+import { ACCESS } from "../../src/rpc/access.ts";
+import { SERVICES } from "../../src/rpc/services.ts";
+
+const modules = await Promise.all(globSync("gen/keyturn/**/*_pb.ts").map((file) => import(`../../${file}`)));
+const files = modules.flatMap((module) =>
+  Object.values(module as Record<string, { kind?: string }>).filter((value) => value?.kind === "file"),
+) as DescFile[];
+const messages: DescMessage[] = files.flatMap((file) => file.messages);
+
+/** The only messages that may ever carry a secret out. */
+const SECRET_BEARERS = ["keyturn.v1.CreateCredentialResponse"];
+
+test("the test sees the messages of every proto", () => {
+  assert.ok(files.length >= 3);
+  assert.ok(messages.length >= 3);
+});
+
+test("only the answer of a create carries a secret, and says that printers must not show it", () => {
+  const bearers = messages.filter((message) => message.fields.some(isSecret));
+  assert.deepEqual(
+    bearers.map((message) => message.typeName),
+    SECRET_BEARERS,
+  );
+  for (const field of bearers.flatMap((message) => message.fields).filter(isSecret)) {
+    assert.equal(field.proto.options?.debugRedact, true, field.name);
+  }
+});
+
+test("the read model reserves the secret's name and number", () => {
+  const secret = CreateCredentialResponseSchema.fields.find(isSecret);
+  assert.ok(secret !== undefined);
+  assert.ok(CredentialSchema.proto.reservedName.includes(secret.name));
+  assert.ok(
+    CredentialSchema.proto.reservedRange.some(
+      ({ start, end }) => start <= secret.number && secret.number < end,
+    ),
+  );
+});
+
+test("the answer of a create repeats the credential under the same numbers, names and types, plus the secret", () => {
+  const shape = (message: DescMessage) =>
+    message.fields
+      .filter((field) => !isSecret(field))
+      .map((f) => [f.number, f.name, f.jsonName, f.fieldKind, typeOf(f)]);
+  assert.deepEqual(shape(CreateCredentialResponseSchema), shape(CredentialSchema));
+});
+
+test("every field says how it behaves", () => {
+  const silent = messages
+    .flatMap((m) => m.fields)
+    .filter((field) => getOption(fieldOf(field), field_behavior).length === 0);
+  assert.deepEqual(silent.map(String), []);
+});
+
+test("every RPC has its HTTP binding and its access row", () => {
+  for (const service of Object.values(SERVICES)) {
+    const rows: Record<string, unknown> = ACCESS[service.name as keyof typeof ACCESS];
+    for (const method of service.methods) {
+      assert.ok(hasOption(method, http), method.name);
+      assert.ok(rows[method.localName] !== undefined, method.name);
+    }
+    assert.equal(Object.keys(rows).length, service.methods.length);
+  }
+});
+
+test("every service of the protos is offered", () => {
+  const declared = files.flatMap((file) => file.services.map(({ typeName }) => typeName));
+  assert.deepEqual(
+    declared.sort(),
+    Object.values(SERVICES)
+      .map(({ typeName }) => typeName)
+      .sort(),
+  );
+});
+
+test("reasons are upper-case words, each once", () => {
+  const names = ErrorReasonSchema.values.map(({ localName }) => localName);
+  for (const name of names) assert.match(name, /^[A-Z]+(_[A-Z]+)*$/);
+  assert.equal(new Set(names).size, names.length);
+});
+
+function isSecret(field: DescField): boolean {
+  return /secret|hash|salt|password/.test(field.name);
+}
+
+const fieldOf = (field: DescField) => field;
+
+function typeOf(field: DescField): string {
+  return field.message?.typeName ?? field.enum?.typeName ?? String(field.scalar);
+}
