@@ -15,6 +15,7 @@ function configOrExit(): Config {
 const program = createProgram({
   config: configOrExit,
   out: (text) => void process.stdout.write(text),
+  exit: (code) => process.exit(code),
   isTerminal: process.stdout.isTTY === true,
   onSignal: (signals, handler) => {
     for (const signal of signals) process.on(signal, () => handler(signal));

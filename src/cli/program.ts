@@ -10,6 +10,8 @@ export interface Terminal {
   config(): Config;
   out(text: string): void;
   readonly isTerminal: boolean;
+  /** Ends the process at once. */
+  exit(code: number): never;
   onSignal(signals: readonly NodeJS.Signals[], handler: (signal: NodeJS.Signals) => void): void;
 }
 

@@ -15,7 +15,7 @@ export async function runServe(terminal: Terminal): Promise<number> {
   let signals = 0;
   terminal.onSignal(["SIGTERM", "SIGINT"], (signal) => {
     signals += 1;
-    if (signals > 1) process.exit(1);
+    if (signals > 1) terminal.exit(1);
     log.event("info", "draining", { signal });
     ending.resolve(0);
   });

@@ -121,3 +121,9 @@ export const unavailable = (
 /** The reason of an aborted signal as a fault: the deadline ran out, or the caller has gone. */
 export const abortFault = (signal: AbortSignal): FaultError =>
   signal.reason instanceof FaultError ? signal.reason : new FaultError({ kind: "cancelled" });
+
+/** Whether a statement that failed so has certainly written nothing. After a cancel, a deadline or a lost answer nobody knows. */
+export function isCertainlyUnwritten(err: unknown): boolean {
+  if (!(err instanceof FaultError)) return false;
+  return err.fault.kind === "lock_timeout" || (err.fault.kind === "unavailable" && !err.fault.inDoubt);
+}

@@ -117,12 +117,18 @@ function openCall(
     method,
     door: "grpc",
     clientAddress: plainAddress(stream.getPeer().replace(/:\d+$/, "")),
-    header: (name) => metadata.get(name)[0]?.toString(),
+    header: (name) => headerOf(metadata, name),
     timeoutMs:
       typeof deadline === "number" && Number.isFinite(deadline)
         ? Math.max(0, deadline - Date.now())
         : undefined,
   });
+}
+
+/** A header that was sent twice is both: two tokens are no token. */
+function headerOf(metadata: Metadata, name: string): string | undefined {
+  const values = metadata.get(name);
+  return values.length === 0 ? undefined : values.join(", ");
 }
 
 function unary(kernel: Kernel, method: DescMethodUnary, calls: WeakMap<Metadata, Call>): Unary {

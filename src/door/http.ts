@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { FaultError } from "../domain/fault.ts";
-import { plainAddress } from "../rpc/call.ts";
+import { plainAddress, requestIdFrom } from "../rpc/call.ts";
 import type { Kernel } from "../rpc/kernel.ts";
 import { timeoutMsOf } from "../rpc/timeout.ts";
 import { createConnectProtocols } from "./connect.ts";
@@ -55,7 +55,7 @@ export async function openHttpDoor(options: HttpDoorOptions): Promise<OpenDoor> 
       if (res.headersSent) return void res.destroy();
       sendFault(
         res,
-        req.headers["x-request-id"]?.toString() ?? "",
+        requestIdFrom(req.headers["x-request-id"]?.toString()),
         err instanceof FaultError ? err.fault : { kind: "internal" },
       );
     }
@@ -79,7 +79,8 @@ function beginCall(
   method: Parameters<OpenHttpCall>[0],
   door: Parameters<OpenHttpCall>[1],
 ) {
-  const header = (name: string) => req.headers[name]?.toString();
+  // A header that was sent twice is both: two tokens are no token.
+  const header = (name: string) => req.headersDistinct[name]?.join(", ");
   const clientAddress = plainAddress(req.socket.remoteAddress);
   const call = kernel.open({ method, door, clientAddress, header, timeoutMs: timeoutMsOf(header) });
   res.once("close", () => {

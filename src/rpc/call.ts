@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { isIP } from "node:net";
 import type { DescMethodUnary } from "@bufbuild/protobuf";
 import { type ContextKey, createContextKey } from "@connectrpc/connect";
 import type { Caller } from "../domain/caller.ts";
@@ -60,12 +61,11 @@ export function openCall(options: CallOptions, limits: DeadlineLimits): Call {
   const deadlineAt = startedAt + shaved(budgetMs);
   const expire = () => controller.abort(new FaultError({ kind: "deadline_exceeded" }));
   const timer = setTimeout(expire, deadlineAt - startedAt);
-  const sent = options.header("x-request-id");
   let finished = false;
   return {
     method: options.method,
     door: options.door,
-    requestId: sent !== undefined && SANE_REQUEST_ID.test(sent) ? sent : randomUUID(),
+    requestId: requestIdFrom(options.header("x-request-id")),
     clientAddress: options.clientAddress,
     header: options.header,
     signal: controller.signal,
@@ -101,7 +101,16 @@ export function callerOf(call: Call): Caller {
   return call.verifiedCaller;
 }
 
-/** `::ffff:192.0.2.1` is how a dual-stack socket writes an IPv4 peer. */
+/**
+ * A peer's address as PostgreSQL's `inet` takes it: `::ffff:192.0.2.1` is how a dual-stack socket writes an IPv4 peer,
+ * `%eth0` names a link of this machine, and of a peer that has gone nothing is known.
+ */
 export function plainAddress(address: string | undefined): string | undefined {
-  return address?.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
+  const plain = address?.replace(/%.*$/, "").replace(/^::ffff:(?=\d+\.)/i, "");
+  return plain !== undefined && isIP(plain) !== 0 ? plain : undefined;
+}
+
+/** The caller's request id when it is a sane one, else a new UUID. */
+export function requestIdFrom(sent: string | undefined): string {
+  return sent !== undefined && SANE_REQUEST_ID.test(sent) ? sent : randomUUID();
 }

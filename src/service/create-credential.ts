@@ -1,8 +1,13 @@
-import type { Mint } from "../auth/mint.ts";
+import type { Mint, Minted } from "../auth/mint.ts";
 import type { Caller } from "../domain/caller.ts";
 import type { IssuedCredential } from "../domain/credential.ts";
-import { credentialLimitReached, expiryRefused, serviceAccountNotFound } from "../domain/fault.ts";
-import type { Credentials } from "../storage/credentials.ts";
+import {
+  credentialLimitReached,
+  expiryRefused,
+  isCertainlyUnwritten,
+  serviceAccountNotFound,
+} from "../domain/fault.ts";
+import type { CreateCredentialOutcome, Credentials } from "../storage/credentials.ts";
 
 export interface CreateCredentialDeps {
   readonly mint: Mint;
@@ -22,7 +27,7 @@ export interface CreateCredential {
 
 /**
  * Issues a credential. The secret is minted before the database is asked, so no lock ever waits for a hash; a secret
- * that was refused by the database was seen by nobody and goes back into the pool.
+ * that was certainly not stored was seen by nobody and goes back into the pool.
  * @throws FaultError not_found, expiry_*, credential_limit_reached, lock_timeout, unavailable, deadline_exceeded, cancelled.
  */
 export async function createCredential(
@@ -31,7 +36,29 @@ export async function createCredential(
   req: CreateCredential,
 ): Promise<IssuedCredential> {
   const minted = await deps.mint.take(req.signal);
-  const outcome = await deps.credentials.create(
+  const outcome = await store(deps, caller, req, minted).catch((err: unknown) => {
+    if (isCertainlyUnwritten(err)) deps.mint.giveBack(minted);
+    throw err;
+  });
+  if (outcome.kind === "created") return { credential: outcome.credential, clientSecret: minted.secret };
+  deps.mint.giveBack(minted);
+  switch (outcome.kind) {
+    case "account_unknown":
+      throw serviceAccountNotFound(req.serviceAccountId);
+    case "limit_reached":
+      throw credentialLimitReached(req.serviceAccountId, outcome);
+    default:
+      throw expiryRefused(outcome);
+  }
+}
+
+function store(
+  deps: CreateCredentialDeps,
+  caller: Caller,
+  req: CreateCredential,
+  minted: Minted,
+): Promise<CreateCredentialOutcome> {
+  return deps.credentials.create(
     {
       caller,
       serviceAccountId: req.serviceAccountId,
@@ -43,14 +70,4 @@ export async function createCredential(
     },
     req.signal,
   );
-  if (outcome.kind === "created") return { credential: outcome.credential, clientSecret: minted.secret };
-  deps.mint.giveBack(minted);
-  switch (outcome.kind) {
-    case "account_unknown":
-      throw serviceAccountNotFound(req.serviceAccountId);
-    case "limit_reached":
-      throw credentialLimitReached(req.serviceAccountId, outcome);
-    default:
-      throw expiryRefused(outcome);
-  }
 }

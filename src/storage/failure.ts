@@ -17,6 +17,9 @@ export function storageFault(err: unknown, signal: AbortSignal): FaultError {
   if (code === "55P03" || code === "40P01" || code === "40001") {
     return new FaultError({ kind: "lock_timeout" }, { cause: err });
   }
+  // The schema or a function is not there yet: the migration is still to come, and a retry will find it done.
+  if (code === "3F000" || code === "42883" || code === "42P01")
+    return unavailable("database", RETRY_DELAY_MS, { cause: err });
   // 53 out of resources, 57 operator intervention, 58 system error, 25006 read-only: it could not, rather than would not.
   if (/^(53|57|58)/.test(code) || code === "25006")
     return unavailable("database", RETRY_DELAY_MS, { cause: err });
