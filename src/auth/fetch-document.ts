@@ -9,7 +9,7 @@ export type Fetch = typeof globalThis.fetch;
 
 /**
  * Gets one JSON document. A redirect is refused: whoever could place one would choose our keys.
- * @param signal ends the exchange up to the last byte of the body; its reason is thrown.
+ * @param signal ends the exchange up to the last byte of the body, with a KeySetError as its reason.
  * @throws KeySetError `unreachable`, `http_status`, `too_large`, `not_json`, or the signal's reason.
  */
 export async function fetchDocument(fetch: Fetch, url: URL, signal: AbortSignal): Promise<JsonValue> {
@@ -21,7 +21,6 @@ export async function fetchDocument(fetch: Fetch, url: URL, signal: AbortSignal)
     }
     return parseStrictJson(await readBody(response));
   } catch (cause) {
-    if (signal.aborted) throw signal.reason;
     if (cause instanceof KeySetError) throw cause;
     throw new KeySetError(cause instanceof StrictJsonError ? "not_json" : "unreachable", { cause });
   }

@@ -1,3 +1,4 @@
+import type { JSONWebKeySet } from "jose";
 import type { JsonValue } from "../domain/strict-json.ts";
 import { readKeys } from "./published-keys.ts";
 import type { VerificationKey } from "./verification-key.ts";
@@ -27,8 +28,8 @@ export interface KeySet {
  * @param jwks a JWK set of public keys.
  * @throws TypeError when a key cannot be used: the set is ours, so that is a mistake and not an issuer's whim.
  */
-export async function staticKeySet(jwks: JsonValue): Promise<KeySet> {
-  const { byId, skipped } = await readKeys(jwks);
+export async function staticKeySet(jwks: JSONWebKeySet): Promise<KeySet> {
+  const { byId, skipped } = await readKeys(jwks as unknown as JsonValue);
   const [bad] = skipped;
   if (bad !== undefined) throw new TypeError(`key ${bad.index} of the set cannot be used: ${bad.problem}`);
   return {

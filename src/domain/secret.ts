@@ -90,9 +90,10 @@ export function tagMatches(parsed: ParsedSecret, tagKeys: readonly KeyObject[]):
 
 /**
  * The published regular expression that finds secrets in text (RE2, PCRE and JavaScript alike). Every repetition has a
- * fixed count and nothing is optional, so the time is linear. The word boundaries keep it out of longer runs of letters.
+ * fixed count and nothing is optional, so the time is linear. There is no boundary in front: in escaped text a secret stands
+ * right behind a letter or digit (`%3Dplt_…`, `\\nplt_…`), and the checksum sorts out what is none.
  */
-export const secretPattern = (prefix: string): string => `\\b${lead(prefix)}${BODY}\\b`;
+export const secretPattern = (prefix: string): string => `${lead(prefix)}${BODY}\\b`;
 
 /** The length of every secret with this prefix, in characters (all ASCII): 93 for `plt`. */
 export const secretLength = (prefix: string): number => lead(prefix).length + BODY_LENGTH;

@@ -91,26 +91,40 @@ test("an unknown key id that itself caused the first fetch causes no second one"
   assert.equal(keyRequestCount(), 1);
 });
 
-test("a key published after the fetch under way had begun is still found", async (t) => {
-  const answering = Promise.withResolvers<void>();
-  const held: typeof fetch = async (input, init) => {
+/** Holds every answer of the key set back until it is told to let go. */
+function heldFetch() {
+  const held = { gate: Promise.resolve() };
+  const heldBack: typeof fetch = async (input, init) => {
     const response = await fetch(input, init);
-    if (String(input).endsWith("/keys")) await answering.promise;
+    if (String(input).endsWith("/keys")) await held.gate;
     return response;
   };
-  const { issuer, keySet, keyRequestCount } = await givenKeySet(t, { deps: { fetch: held } });
-  const first = keySet.ready();
-  while (keyRequestCount() === 0) await issuer.nextRequest();
-  const added = await issuer.rotate();
-  const late = Promise.all([keySet.keyFor(added.id), keySet.keyFor(added.id)]);
-  answering.resolve();
-  await first;
-  assert.deepEqual(
-    (await late).map((key) => key?.id),
-    [added.id, added.id],
-  );
-  assert.equal(keyRequestCount(), 2);
-});
+  return { held, deps: { fetch: heldBack, after: () => () => undefined } };
+}
+
+for (const isLoaded of [false, true]) {
+  test(`a key published after a fetch had begun is found, ${isLoaded ? "in the background" : "at the start"}`, async (t) => {
+    const { held, deps } = heldFetch();
+    const { clock, issuer, keySet, keyRequestCount } = await givenKeySet(t, { deps });
+    const old = issuer.key().id;
+    if (isLoaded) await keySet.keyFor(old);
+    clock.advance(10 * MINUTE);
+    const answering = Promise.withResolvers<void>();
+    held.gate = answering.promise;
+    const first = keySet.keyFor(old);
+    const requestCount = isLoaded ? 2 : 1;
+    while (keyRequestCount() < requestCount) await issuer.nextRequest();
+    const added = await issuer.rotate();
+    const late = Promise.all([keySet.keyFor(added.id), keySet.keyFor(added.id)]);
+    answering.resolve();
+    assert.ok(await first);
+    assert.deepEqual(
+      (await late).map((key) => key?.id),
+      [added.id, added.id],
+    );
+    assert.equal(keyRequestCount(), requestCount + 1);
+  });
+}
 
 test("changeCount grows when keys change, and only then", async (t) => {
   const { issuer, keySet, nextRefresh } = await givenKeySet(t);

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { remoteKeySet } from "../../src/auth/remote-key-set.ts";
 import { FaultError, unavailable } from "../../src/domain/fault.ts";
 import { givenKeySet, problemOf } from "../support/key-set.ts";
+import { manualClock } from "../support/manual-clock.ts";
 
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
@@ -106,6 +107,21 @@ test("a caller that leaves takes nobody with him", async (t) => {
   );
 });
 
+test("a timer that runs a moment early still tries again", async (t) => {
+  const clock = manualClock();
+  const after = (delayMs: number, run: () => void) => clock.after(delayMs - 1, run);
+  const ended = Promise.withResolvers<void>();
+  const { issuer, keySet } = await givenKeySet(t, {
+    deps: { now: clock.now, after, onRefresh: (outcome) => outcome.kind === "loaded" && ended.resolve() },
+  });
+  issuer.behave("status_500");
+  await assert.rejects(keySet.ready(), FaultError);
+  issuer.behave("well");
+  clock.advanceToTimer();
+  await ended.promise;
+  assert.ok(keySet.loaded());
+});
+
 test("close ends the fetch under way and every timer", async (t) => {
   const { issuer, keySet, clock, outcomes } = await givenKeySet(t);
   issuer.behave("hang");
@@ -146,4 +162,8 @@ test("its own timers and clock do for a key set that is given none", async (t) =
   const keySet = remoteKeySet(issuer.url);
   assert.ok(await keySet.keyFor(issuer.key().id));
   keySet.close();
+});
+
+test("an issuer without https is refused at once", () => {
+  assert.throws(() => remoteKeySet("http://issuer.example"), TypeError);
 });

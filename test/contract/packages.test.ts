@@ -4,7 +4,16 @@ import { test } from "node:test";
 
 interface Lock {
   readonly packages: Readonly<
-    Record<string, { version?: string; integrity?: string; resolved?: string; link?: boolean }>
+    Record<
+      string,
+      {
+        version?: string;
+        integrity?: string;
+        resolved?: string;
+        link?: boolean;
+        optionalDependencies?: Versions;
+      }
+    >
   >;
 }
 type Versions = Readonly<Record<string, string>>;
@@ -47,6 +56,17 @@ test("every installed package is pinned by its integrity, and none comes from gi
   );
   assert.deepEqual(
     installed.filter(([, { resolved }]) => resolved !== undefined).map(([path]) => path),
+    [],
+  );
+});
+
+/** A platform's package that the registry lacked when the lockfile was written makes `npm ci` fail everywhere. */
+test("the lockfile has every optional package of every package, whatever the platform", () => {
+  const names = new Set(installed.map(([path]) => path.replace(/^.*node_modules\//, "")));
+  const wanted = installed.flatMap(([, entry]) => Object.keys(entry.optionalDependencies ?? {}));
+  assert.ok(wanted.length > 20);
+  assert.deepEqual(
+    wanted.filter((name) => !names.has(name)),
     [],
   );
 });

@@ -97,10 +97,11 @@ test("the published pattern finds secrets in text and leaves longer runs alone",
   const [first = "", second = ""] = secrets;
   const text = `CLIENT_SECRET=${first}\n{"clientSecret":"${second}"} https://x/?s=${first}&y -${second}-`;
   assert.deepEqual(text.match(new RegExp(secretPattern("plt"), "g")), [first, second, first, second]);
+  for (const escaped of [`%3D${first}%26`, `\\n${first}\\n`, `x_${first}`]) {
+    assert.deepEqual(escaped.match(new RegExp(secretPattern("plt"), "g")), [first]);
+  }
   for (const near of [
-    `x${first}`,
     `${first}x`,
-    `_${first}`,
     `${first}_`,
     first.toUpperCase(),
     first.slice(1),

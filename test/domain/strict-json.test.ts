@@ -40,7 +40,7 @@ const accepted = [
 ];
 
 for (const text of accepted) {
-  test(`gives what JSON.parse gives: ${text.slice(0, 50)}`, () => {
+  test(`gives what JSON.parse gives: ${JSON.stringify(text).slice(0, 50)}`, () => {
     assert.deepEqual(parseStrictJson(text), JSON.parse(text));
     assert.deepEqual(parseStrictJson(Buffer.from(text)), JSON.parse(text));
   });
