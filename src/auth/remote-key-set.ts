@@ -1,11 +1,11 @@
 import { unavailable } from "../domain/fault.ts";
+import { waitFor } from "../domain/wait-for.ts";
 import { assertIssuerName, fetchPublishedKeys } from "./issuer-metadata.ts";
 import type { KeySet } from "./key-set.ts";
 import { defaultKeySetDeps, type KeySetDeps, type KeySetRefresh } from "./key-set-deps.ts";
 import { KeySetError } from "./key-set-error.ts";
 import { areSameKeys, noKeys, type PublishedKeys, readKeys } from "./published-keys.ts";
 import type { VerificationKey } from "./verification-key.ts";
-import { waitFor } from "./wait-for.ts";
 
 const REFRESH_TIMEOUT_MS = 5_000;
 const REFRESH_AFTER_MS = 10 * 60_000;

@@ -1,8 +1,8 @@
 import { hash } from "node:crypto";
 import type { Caller } from "../domain/caller.ts";
+import { waitFor } from "../domain/wait-for.ts";
 import type { KeySet } from "./key-set.ts";
 import type { VerifyToken } from "./verify-token.ts";
-import { waitFor } from "./wait-for.ts";
 
 const ENTRIES_MAX = 10_000;
 const ENTRY_LIFETIME_MS_MAX = 60_000;

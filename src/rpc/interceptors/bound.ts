@@ -1,16 +1,11 @@
 import type { Interceptor } from "@connectrpc/connect";
 import { abortFault } from "../../domain/fault.ts";
+import { waitFor } from "../../domain/wait-for.ts";
 import { callOf } from "../chain.ts";
 
 /** Nobody waits past the deadline: the answer goes out when the call's signal aborts, whatever the work is doing. */
 export const bound: Interceptor = (next) => async (req) => {
   const { signal } = callOf(req);
   if (signal.aborted) throw abortFault(signal);
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(abortFault(signal));
-    signal.addEventListener("abort", onAbort, { once: true });
-    next(req)
-      .then(resolve, reject)
-      .finally(() => signal.removeEventListener("abort", onAbort));
-  });
+  return waitFor(next(req), signal);
 };

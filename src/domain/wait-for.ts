@@ -1,4 +1,4 @@
-import { abortFault } from "../domain/fault.ts";
+import { abortFault } from "./fault.ts";
 
 /**
  * Waits for work that several callers share. One of them may leave early; the work goes on for the others, and a late
