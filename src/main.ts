@@ -1,24 +1,42 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { createProgram } from "./cli/program.ts";
-import { type Config, readConfig } from "./config.ts";
+import { isProduction, readConfig, readDatabaseUrl } from "./config.ts";
 
 /** The process: the one file that reads the environment and the arguments, and the one that ends it. */
-function configOrExit(): Config {
-  const deps = { readFile: (path: string) => readFileSync(path, "utf8"), cores: availableParallelism() };
-  const result = readConfig(process.env, deps);
-  if ("config" in result) return result.config;
+function orExit<T extends object>(result: T | { readonly mistakes: readonly string[] }): T {
+  if (!("mistakes" in result)) return result;
   for (const mistake of result.mistakes) process.stderr.write(`keyturn: ${mistake}\n`);
   process.exit(1);
 }
 
+const deps = { readFile: (path: string) => readFileSync(path, "utf8"), cores: availableParallelism() };
+/**
+ * npm passes a signal on to the shell between it and us, which ends without passing it on: a server that was started by
+ * `npm start` would outlive it. So whoever npm starts ends with that shell.
+ */
+function watchParent(end: () => void): void {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    end();
+  }, PARENT_CHECK_INTERVAL_MS).unref();
+}
+
+const PARENT_CHECK_INTERVAL_MS = 250;
+
 const program = createProgram({
-  config: configOrExit,
+  production: isProduction(process.env),
+  config: () => orExit(readConfig(process.env, deps)).config,
+  databaseUrl: () => orExit(readDatabaseUrl(process.env)).databaseUrl,
   out: (text) => void process.stdout.write(text),
-  exit: (code) => process.exit(code),
   isTerminal: process.stdout.isTTY === true,
   onSignal: (signals, handler) => {
     for (const signal of signals) process.on(signal, () => handler(signal));
+  },
+  onParentGone: (handler) => {
+    if (process.env["npm_lifecycle_event"] !== undefined) watchParent(handler);
   },
 });
 

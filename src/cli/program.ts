@@ -6,13 +6,18 @@ import { runToken } from "./token.ts";
 
 /** What a command may ask of the process. */
 export interface Terminal {
+  readonly production: boolean;
   /** The configuration, or the end of the process with every mistake named. */
   config(): Config;
+  /** The database alone, or the end of the process: for what runs with its owner's login and no other secret. */
+  databaseUrl(): string;
   out(text: string): void;
   readonly isTerminal: boolean;
   /** Ends the process at once. */
   exit(code: number): never;
   onSignal(signals: readonly NodeJS.Signals[], handler: (signal: NodeJS.Signals) => void): void;
+  /** Calls once when the npm that started this process has ended. */
+  onParentGone(handler: () => void): void;
 }
 
 /** The command line. Resolves to the exit code: 0, or 1 when the command could not do its work. */

@@ -12,19 +12,21 @@ export async function runServe(terminal: Terminal): Promise<number> {
   const config = terminal.config();
   const log = createLog(config.logLevel, await destinationOf(config, terminal));
   const ending = Promise.withResolvers<number>();
-  let signals = 0;
-  terminal.onSignal(["SIGTERM", "SIGINT"], (signal) => {
-    signals += 1;
-    if (signals > 1) terminal.exit(1);
-    log.event("info", "draining", { signal });
+  let draining = false;
+  const drain = (cause: string) => {
+    if (draining) return;
+    draining = true;
+    log.event("info", "draining", { cause });
     ending.resolve(0);
-  });
+  };
+  terminal.onSignal(["SIGTERM", "SIGINT"], (signal) => (draining ? terminal.exit(1) : drain(signal)));
+  terminal.onParentGone(() => drain("npm has ended"));
 
   const development = config.production
     ? undefined
     : await (await import("../dev/development.ts")).prepareDevelopment(config);
   void development?.databaseExited.then(() => {
-    if (signals > 0) return;
+    if (draining) return;
     log.event("fatal", "the embedded database has ended");
     ending.resolve(1);
   });

@@ -2,7 +2,8 @@ import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { type JsonObject, type JsonValue, toJson } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import type { Fault } from "../domain/fault.ts";
-import { type Reason, retryDelayMsOf, type Status, statusOf } from "../rpc/errors.ts";
+import { retryDelayMsOf, statusOf } from "../rpc/errors.ts";
+import type { Reason, Status } from "../rpc/status.ts";
 
 /** HTTP status of a code, as `google.rpc.Code` maps them. */
 const STATUS_BY_CODE: Record<Code, number> = {

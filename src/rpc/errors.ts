@@ -1,38 +1,7 @@
-import { create, type DescMessage, type Message, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import {
-  BadRequestSchema,
-  ErrorInfoSchema,
-  QuotaFailureSchema,
-  ResourceInfoSchema,
-  RetryInfoSchema,
-} from "../../gen/google/rpc/error_details_pb.ts";
-import type { ErrorReason } from "../../gen/keyturn/v1/error_reason_pb.ts";
+import { QuotaFailureSchema, ResourceInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import type { Fault, FieldViolation } from "../domain/fault.ts";
-
-/** A reason as callers see it: the enum's name, which the compiler takes from the proto. */
-export type Reason = Exclude<keyof typeof ErrorReason, "UNSPECIFIED">;
-
-const DOMAIN = "keyturn";
-
-/** One `google.rpc` message that says more about an error. */
-export interface Detail {
-  readonly desc: DescMessage;
-  readonly value: Message;
-}
-
-const detail = <Desc extends DescMessage>(desc: Desc, init: MessageInitShape<Desc>): Detail => ({
-  desc,
-  value: create(desc, init),
-});
-
-export interface Status {
-  readonly code: Code;
-  readonly reason: Reason;
-  readonly message: string;
-  /** The ErrorInfo first, then whatever says more. */
-  readonly details: readonly Detail[];
-}
+import { badRequest, detail, type Reason, retryInfo, type Status, status } from "./status.ts";
 
 /**
  * One total switch: a new fault does not compile until it has a code, a reason and words. The words tell the caller what
@@ -154,21 +123,6 @@ export function retryDelayMsOf(fault: Fault): number | undefined {
   return fault.kind === "lock_timeout" ? 100 : undefined;
 }
 
-function status(
-  code: Code,
-  reason: Reason,
-  message: string,
-  metadata: Record<string, string> = {},
-  ...details: Detail[]
-): Status {
-  return {
-    code,
-    reason,
-    message,
-    details: [detail(ErrorInfoSchema, { reason, domain: DOMAIN, metadata }), ...details],
-  };
-}
-
 function expiry(reason: Reason, description: string, metadata: Record<string, string>): Status {
   const violations = [{ field: "expires_at", description }];
   return status(Code.InvalidArgument, reason, description, metadata, badRequest(violations));
@@ -227,17 +181,6 @@ function unavailableStatus(fault: Extract<Fault, { kind: "unavailable" }>): Stat
         ...details,
       );
   }
-}
-
-function badRequest(violations: readonly FieldViolation[]): Detail {
-  return detail(BadRequestSchema, { fieldViolations: violations.map((v) => ({ ...v })) });
-}
-
-function retryInfo(delayMs: number): Detail {
-  const seconds = Math.floor(delayMs / 1000);
-  return detail(RetryInfoSchema, {
-    retryDelay: { seconds: BigInt(seconds), nanos: Math.round((delayMs - seconds * 1000) * 1e6) },
-  });
 }
 
 function sentence(violations: readonly FieldViolation[]): string {

@@ -1,4 +1,4 @@
-import { Code, type Interceptor } from "@connectrpc/connect";
+import type { Interceptor } from "@connectrpc/connect";
 import type { Fault } from "../../domain/fault.ts";
 import type { CallRecord } from "../../observability/call-record.ts";
 import type { Log } from "../../observability/log.ts";
@@ -6,6 +6,7 @@ import type { Metrics } from "../../observability/metrics.ts";
 import type { Call } from "../call.ts";
 import { callOf } from "../chain.ts";
 import { statusOf } from "../errors.ts";
+import { codeName } from "../status.ts";
 
 /** One wide log line a call, and its count and duration by door, method and code. Outermost, so that it sees all. */
 export const record =
@@ -31,7 +32,7 @@ function toRecord(call: Call): CallRecord {
     door: call.door,
     service: call.method.parent.name,
     method: call.method.name,
-    code: status === undefined ? "OK" : (Code[status.code] ?? "Unknown"),
+    code: status === undefined ? "OK" : codeName(status.code),
     reason: status?.reason ?? "",
     inner: innerWord(call.fault),
     durationMs: performance.now() - call.startedAt,
