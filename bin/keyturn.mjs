@@ -1,11 +1,12 @@
 #!/usr/bin/env node
-// Plain JavaScript, so that a Node which cannot run the rest still says what to do.
+// Plain JavaScript of long ago, so that a Node which cannot run the rest still says what to do.
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-if (major < 22 || (major === 22 && minor < 18)) {
+// Type stripping came without a flag in 22.18 and in 23.6.
+if (major < 22 || (major === 22 && minor < 18) || (major === 23 && minor < 6)) {
   process.stderr.write(
-    `Keyturn needs Node 22.18 or newer and this is ${process.versions.node}. ` +
+    `Keyturn needs Node 22.18 or newer (of 23, 23.6) and this is ${process.versions.node}. ` +
       "Where npm installs optional packages, npm start and npm run bring a newer one along.\n",
   );
   process.exit(1);
 }
-await import("../src/main.ts");
+import("../src/main.ts");

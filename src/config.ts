@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { assertIssuerName } from "./auth/issuer-metadata.ts";
-import { type KeyRing, parseRootKeys } from "./auth/root-keys.ts";
+import type { KeyRing } from "./auth/root-keys.ts";
+import { databaseUrl, issuers, lifetime, list, port, rootKeys, whole } from "./config-values.ts";
 import { type CredentialPolicy, DEFAULT_POLICY } from "./domain/policy.ts";
 import { SECRET_PREFIX_DEFAULT, SECRET_PREFIX_PATTERN } from "./domain/secret.ts";
 
@@ -50,63 +50,48 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /** Reads the environment into a Config, or names every mistake at once. An empty variable counts as absent. */
 export function readConfig(env: Env, deps: ConfigDeps): ConfigResult {
-  const set = Object.fromEntries(
-    Object.entries(env).filter(([, value]) => value !== undefined && value !== ""),
-  );
-  const production = set["NODE_ENV"] === "production";
+  const set = withoutEmpty(env);
+  const production = isProduction(env);
   const rootKey = readRootKeyText(set, deps);
   const parsed = schemaOf(production, deps.cores).safeParse({ ...set, KEYTURN_ROOT_KEY: rootKey.text });
   const mistakes = [
     ...(rootKey.problem === undefined ? [] : [rootKey.problem]),
     ...(parsed.error?.issues ?? [])
-      .filter(({ path }) => path[0] !== "KEYTURN_ROOT_KEY" || rootKey.problem === undefined)
-      .map(({ path, message }) => `${String(path[0])} ${message}`),
+      .map(({ path, message }) => ({ name: String(path[0]), message }))
+      .filter(({ name }) => name !== "KEYTURN_ROOT_KEY" || rootKey.problem === undefined)
+      .map(({ name, message }) => `${name === "KEYTURN_ROOT_KEY" ? rootKey.name : name} ${message}`),
+    ...lifetimeMistakes(set),
   ];
-  if (parsed.data !== undefined) mistakes.push(...lifetimeMistakes(parsed.data));
   if (mistakes.length > 0 || parsed.data === undefined) return { mistakes };
   return { config: toConfig(production, parsed.data) };
 }
 
-const port = (standard: number) =>
-  z
-    .string()
-    .regex(/^\d{1,5}$/, "must be a port from 0 to 65535")
-    .transform(Number)
-    .refine((value) => value <= 65_535, "must be a port from 0 to 65535")
-    .default(standard);
+/** What `keyturn migrate` needs: the database, with its owner's login, and nothing else that a server keeps secret. */
+export function readDatabaseUrl(
+  env: Env,
+): { readonly databaseUrl: string } | { readonly mistakes: readonly string[] } {
+  const parsed = databaseUrl.safeParse(withoutEmpty(env)["DATABASE_URL"], {
+    error: () => "must name the database, with the login of its owner",
+  });
+  if (parsed.success) return { databaseUrl: parsed.data };
+  return { mistakes: parsed.error.issues.map(({ message }) => `DATABASE_URL ${message}`) };
+}
 
-const whole = (min: number, max: number, standard: number) => {
-  const message = `must be a whole number from ${min} to ${max}`;
-  return z
-    .string()
-    .regex(/^\d{1,9}$/, message)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, message)
-    .default(standard);
-};
+export function isProduction(env: Env): boolean {
+  return env["NODE_ENV"] === "production";
+}
 
-const UNIT_SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
-const LIFETIME_SECONDS_MAX = 10 * 366 * 86_400;
-
-const lifetime = (standardSeconds: number) =>
-  z
-    .string()
-    .regex(/^\d{1,9}[smhd]$/, "must be a number and a unit, such as 90d, 12h, 30m or 60s")
-    .transform((text) => Number(text.slice(0, -1)) * (UNIT_SECONDS[text.slice(-1)] ?? 1))
-    .refine((seconds) => seconds >= 1 && seconds <= LIFETIME_SECONDS_MAX, "must be from 1s to 3660d")
-    .default(standardSeconds);
-
-const list = z
-  .string()
-  .transform((text) =>
-    text
-      .split(",")
-      .map((part) => part.trim())
-      .filter((part) => part !== ""),
-  )
-  .refine((parts) => parts.length > 0, "must name at least one");
+function withoutEmpty(env: Env): Env {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
+}
 
 const MISSING = "is required in production";
+
+const LIFETIMES = {
+  KEYTURN_LIFETIME_MIN: lifetime(DEFAULT_POLICY.minLifetimeSeconds),
+  KEYTURN_LIFETIME_DEFAULT: lifetime(DEFAULT_POLICY.defaultLifetimeSeconds),
+  KEYTURN_LIFETIME_MAX: lifetime(DEFAULT_POLICY.maxLifetimeSeconds),
+};
 
 function schemaOf(production: boolean, cores: number) {
   const required = <T extends z.ZodType>(type: T) => (production ? type : type.optional());
@@ -116,20 +101,14 @@ function schemaOf(production: boolean, cores: number) {
     KEYTURN_GRPC_PORT: port(50_051),
     KEYTURN_HTTP_PORT: port(8080),
     KEYTURN_ADMIN_PORT: port(9090),
-    DATABASE_URL: required(
-      z
-        .string({ error: MISSING })
-        .regex(/^postgres(ql)?:\/\//, "must start with postgres:// or postgresql://"),
-    ),
+    DATABASE_URL: required(z.string({ error: MISSING }).pipe(databaseUrl)),
     KEYTURN_DATABASE_CONNECTIONS_MAX: whole(1, 200, 10),
-    KEYTURN_OIDC_ISSUER: required(z.string({ error: MISSING }).pipe(list.refine(areIssuers, ISSUER_RULE))),
+    KEYTURN_OIDC_ISSUER: required(z.string({ error: MISSING }).pipe(issuers)),
     KEYTURN_OIDC_AUDIENCE: required(z.string({ error: MISSING }).pipe(list)),
     KEYTURN_TENANT_CLAIM: z.string().default("tenant_id"),
     KEYTURN_ROLES_CLAIM: z.string().default("roles"),
     KEYTURN_ADMIN_ROLES: list.default(["owner", "admin"]),
-    KEYTURN_ROOT_KEY: required(
-      z.string({ error: `or KEYTURN_ROOT_KEY_FILE ${MISSING}` }).transform(toRootKeys),
-    ),
+    KEYTURN_ROOT_KEY: required(z.string({ error: `or KEYTURN_ROOT_KEY_FILE ${MISSING}` }).pipe(rootKeys)),
     KEYTURN_DATA_DIR: z.string().default(".keyturn"),
     KEYTURN_SECRET_PREFIX: z
       .string()
@@ -139,9 +118,7 @@ function schemaOf(production: boolean, cores: number) {
     KEYTURN_ARGON2_PASSES: whole(production ? 2 : 1, 10, 2),
     KEYTURN_HASH_PERMITS: whole(1, 64, cores),
     KEYTURN_MINT_POOL_SIZE: whole(0, 4096, 64),
-    KEYTURN_LIFETIME_DEFAULT: lifetime(DEFAULT_POLICY.defaultLifetimeSeconds),
-    KEYTURN_LIFETIME_MIN: lifetime(DEFAULT_POLICY.minLifetimeSeconds),
-    KEYTURN_LIFETIME_MAX: lifetime(DEFAULT_POLICY.maxLifetimeSeconds),
+    ...LIFETIMES,
     KEYTURN_ACTIVE_CREDENTIALS_MAX: whole(1, 100, DEFAULT_POLICY.activeCredentialsMax),
     KEYTURN_REFLECTION: z.enum(["on", "off"], "must be on or off").default(production ? "off" : "on"),
     LOG_LEVEL: z
@@ -155,50 +132,33 @@ function schemaOf(production: boolean, cores: number) {
 
 type Settings = z.output<ReturnType<typeof schemaOf>>;
 
-const ISSUER_RULE =
-  "must hold https URLs without query or fragment (http only for loopback), separated by commas";
-
-function areIssuers(issuers: readonly string[]): boolean {
-  return issuers.every((issuer) => {
-    try {
-      assertIssuerName(issuer);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+interface RootKeyText {
+  /** The variable to name in a mistake. */
+  readonly name: "KEYTURN_ROOT_KEY" | "KEYTURN_ROOT_KEY_FILE";
+  readonly text?: string;
+  readonly problem?: string;
 }
 
-function toRootKeys(text: string, context: z.RefinementCtx): KeyRing {
-  const parsed = parseRootKeys(text);
-  if ("keys" in parsed) return parsed.keys;
-  context.addIssue(`cannot be used: ${parsed.problem}`);
-  return z.NEVER;
-}
-
-function readRootKeyText(env: Env, deps: ConfigDeps): { readonly text?: string; readonly problem?: string } {
-  const text = env["KEYTURN_ROOT_KEY"];
-  const file = env["KEYTURN_ROOT_KEY_FILE"];
-  if (file === undefined) return text === undefined ? {} : { text };
+function readRootKeyText(env: Env, deps: ConfigDeps): RootKeyText {
+  const { KEYTURN_ROOT_KEY: text, KEYTURN_ROOT_KEY_FILE: file } = env;
+  if (file === undefined) return { name: "KEYTURN_ROOT_KEY", ...(text === undefined ? {} : { text }) };
+  const name = "KEYTURN_ROOT_KEY_FILE";
   if (text !== undefined)
-    return { problem: "KEYTURN_ROOT_KEY and KEYTURN_ROOT_KEY_FILE are both set: leave one out" };
+    return { name, problem: `KEYTURN_ROOT_KEY and ${name} are both set: leave one out` };
   try {
-    return { text: deps.readFile(file).trim() };
+    return { name, text: deps.readFile(file).trim() };
   } catch {
-    return { problem: "KEYTURN_ROOT_KEY_FILE cannot be read" };
+    return { name, problem: `${name} cannot be read` };
   }
 }
 
-function lifetimeMistakes(settings: Settings): string[] {
-  const {
-    KEYTURN_LIFETIME_MIN: min,
-    KEYTURN_LIFETIME_DEFAULT: standard,
-    KEYTURN_LIFETIME_MAX: max,
-  } = settings;
+/** Apart from the rest, as a rule over several variables is not looked at while any other variable is wrong. */
+function lifetimeMistakes(env: Env): string[] {
+  const { data } = z.object(LIFETIMES).safeParse(env);
+  if (data === undefined) return [];
+  const { KEYTURN_LIFETIME_MIN: min, KEYTURN_LIFETIME_DEFAULT: standard, KEYTURN_LIFETIME_MAX: max } = data;
   if (min <= standard && standard <= max) return [];
-  return [
-    "KEYTURN_LIFETIME_MIN, KEYTURN_LIFETIME_DEFAULT and KEYTURN_LIFETIME_MAX must not decrease in this order",
-  ];
+  return [`${Object.keys(LIFETIMES).join(", ")} must not decrease in this order`];
 }
 
 function toConfig(production: boolean, settings: Settings): Config {
@@ -211,11 +171,11 @@ function toConfig(production: boolean, settings: Settings): Config {
     adminPort: settings.KEYTURN_ADMIN_PORT,
     databaseUrl: settings.DATABASE_URL,
     databaseConnectionsMax: settings.KEYTURN_DATABASE_CONNECTIONS_MAX,
-    oidcIssuers: settings.KEYTURN_OIDC_ISSUER ?? [],
-    oidcAudiences: settings.KEYTURN_OIDC_AUDIENCE ?? ["keyturn"],
+    oidcIssuers: Object.freeze(settings.KEYTURN_OIDC_ISSUER ?? []),
+    oidcAudiences: Object.freeze(settings.KEYTURN_OIDC_AUDIENCE ?? ["keyturn"]),
     tenantClaim: settings.KEYTURN_TENANT_CLAIM,
     rolesClaim: settings.KEYTURN_ROLES_CLAIM,
-    administratorRoles: settings.KEYTURN_ADMIN_ROLES,
+    administratorRoles: Object.freeze(settings.KEYTURN_ADMIN_ROLES),
     rootKeys: settings.KEYTURN_ROOT_KEY,
     dataDir: settings.KEYTURN_DATA_DIR,
     secretPrefix: settings.KEYTURN_SECRET_PREFIX,
@@ -223,12 +183,12 @@ function toConfig(production: boolean, settings: Settings): Config {
     hashPasses: settings.KEYTURN_ARGON2_PASSES,
     hashPermits: settings.KEYTURN_HASH_PERMITS,
     mintPoolSize: settings.KEYTURN_MINT_POOL_SIZE,
-    policy: {
+    policy: Object.freeze({
       defaultLifetimeSeconds: settings.KEYTURN_LIFETIME_DEFAULT,
       minLifetimeSeconds: settings.KEYTURN_LIFETIME_MIN,
       maxLifetimeSeconds: settings.KEYTURN_LIFETIME_MAX,
       activeCredentialsMax: settings.KEYTURN_ACTIVE_CREDENTIALS_MAX,
-    },
+    }),
     reflection: settings.KEYTURN_REFLECTION === "on",
     logLevel: settings.LOG_LEVEL,
   });

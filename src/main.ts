@@ -32,6 +32,7 @@ const program = createProgram({
   databaseUrl: () => orExit(readDatabaseUrl(process.env)).databaseUrl,
   out: (text) => void process.stdout.write(text),
   isTerminal: process.stdout.isTTY === true,
+  exit: (code) => process.exit(code),
   onSignal: (signals, handler) => {
     for (const signal of signals) process.on(signal, () => handler(signal));
   },

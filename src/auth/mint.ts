@@ -49,6 +49,8 @@ export interface Mint {
 
 /** How long to leave the hasher alone when foreground callers hold it. */
 const BUSY_MS = 25;
+/** How long a take goes before its refill: most creates are answered by then, and none shares the cores with its own. */
+const REFILL_DELAY_MS = 25;
 const BACKOFF_MS_MIN = 100;
 const BACKOFF_MS_MAX = 30_000;
 const DRAINING_RETRY_MS = 1_000;
@@ -97,7 +99,7 @@ export function createMint(deps: MintDeps): Mint {
       if (signal?.aborted) throw abortFault(signal);
       if (closed) throw unavailable("draining", DRAINING_RETRY_MS);
       const taken = pool.pop() ?? (await mintNow(signal));
-      filler.wake();
+      filler.wakeAfter(REFILL_DELAY_MS);
       lent.add(taken);
       return taken;
     },
@@ -128,6 +130,8 @@ function createFiller({ startTimer = startUnreferencedTimer, onRefillError }: Mi
   let stopTimer: (() => void) | undefined;
   let failures = 0;
 
+  const isStartable = () => pool.isWanted() && filling === undefined && stopTimer === undefined;
+
   /** Never rejects. Resolves to how long to wait before the next attempt, in milliseconds. */
   const attempt = async (): Promise<number> => {
     try {
@@ -142,14 +146,16 @@ function createFiller({ startTimer = startUnreferencedTimer, onRefillError }: Mi
   };
 
   const wake = (): void => {
-    if (!pool.isWanted() || filling !== undefined || stopTimer !== undefined) return;
+    if (!isStartable()) return;
     filling = attempt().then((delayMs) => {
       filling = undefined;
-      if (pool.isWanted()) wakeAfter(delayMs);
+      wakeAfter(delayMs);
     });
   };
 
+  /** Does nothing when there is nothing to do, or when an attempt is on its way already. */
   const wakeAfter = (delayMs: number): void => {
+    if (!isStartable()) return;
     stopTimer = startTimer(() => {
       stopTimer = undefined;
       wake();
@@ -161,7 +167,7 @@ function createFiller({ startTimer = startUnreferencedTimer, onRefillError }: Mi
     await filling;
   };
 
-  return { wake, stop };
+  return { wake, wakeAfter, stop };
 }
 
 function minted(credentialId: string, secret: string, secretHash: string): Minted {

@@ -2,10 +2,7 @@ import { type MigrationResult, migrate } from "../storage/migrate.ts";
 import type { Terminal } from "./program.ts";
 
 export async function runMigrate(terminal: Terminal): Promise<number> {
-  const { databaseUrl } = terminal.config();
-  if (databaseUrl === undefined)
-    throw new Error("DATABASE_URL must name the database, with the login of its owner");
-  const { kind } = await migrate(databaseUrl);
+  const { kind } = await migrate(terminal.databaseUrl());
   terminal.out(`${WORDS[kind]}\n`);
   return 0;
 }

@@ -1,8 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { Config } from "../config.ts";
-import { runMigrate } from "./migrate.ts";
-import { runServe } from "./serve.ts";
-import { runToken } from "./token.ts";
 
 /** What a command may ask of the process. */
 export interface Terminal {
@@ -20,7 +17,10 @@ export interface Terminal {
   onParentGone(handler: () => void): void;
 }
 
-/** The command line. Resolves to the exit code: 0, or 1 when the command could not do its work. */
+/**
+ * The command line. Resolves to the exit code: 0, or 1 when the command could not do its work. Each command loads what
+ * it needs and no more: a token must not wait for a whole server.
+ */
 export function createProgram(terminal: Terminal): (argv: readonly string[]) => Promise<number> {
   let exitCode = 0;
   const program = new Command("keyturn").description(
@@ -30,12 +30,14 @@ export function createProgram(terminal: Terminal): (argv: readonly string[]) => 
     .command("serve")
     .description("run the service until SIGTERM or SIGINT")
     .action(async () => {
+      const { runServe } = await import("./serve.ts");
       exitCode = await runServe(terminal);
     });
   program
     .command("migrate")
     .description("bring the database of DATABASE_URL, as its owner, to the schema of this release")
     .action(async () => {
+      const { runMigrate } = await import("./migrate.ts");
       exitCode = await runMigrate(terminal);
     });
   program
@@ -46,6 +48,7 @@ export function createProgram(terminal: Terminal): (argv: readonly string[]) => 
     .option("--roles <roles>", "roles of the caller, separated by commas", "")
     .option("--ttl <seconds>", "seconds that the token is valid", positiveInteger, 3600)
     .action(async (options: { org: string; sub: string; roles: string; ttl: number }) => {
+      const { runToken } = await import("./token.ts");
       exitCode = await runToken(terminal, options);
     });
   return async (argv) => {

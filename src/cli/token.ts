@@ -4,8 +4,9 @@ export async function runToken(
   terminal: Terminal,
   options: { readonly org: string; readonly sub: string; readonly roles: string; readonly ttl: number },
 ): Promise<number> {
+  if (terminal.production)
+    throw new Error("production has no development issuer: take a token from your own");
   const config = terminal.config();
-  if (config.production) throw new Error("production has no development issuer: take a token from your own");
   if (config.oidcIssuers.length > 0) {
     throw new Error(
       "KEYTURN_OIDC_ISSUER is set, so the development issuer is not trusted: take a token from that one",

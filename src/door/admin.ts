@@ -1,6 +1,5 @@
-import { createServer } from "node:http";
 import type { Metrics } from "../observability/metrics.ts";
-import { addressOf, closeServer, listen, type OpenDoor } from "./http.ts";
+import { type HttpTimeouts, type OpenDoor, openHttpServer } from "./http-server.ts";
 
 export interface AdminDoorOptions {
   readonly host: string;
@@ -9,6 +8,14 @@ export interface AdminDoorOptions {
   /** What keeps the service from taking calls now, in one word each; empty when it is ready. */
   readonly unreadyParts: () => Promise<readonly string[]>;
 }
+
+const HEADER_BYTES_MAX = 16 * 1024;
+const TIMEOUTS: HttpTimeouts = {
+  headersMsMax: 5_000,
+  requestMsMax: 5_000,
+  idleMsMax: 65_000,
+  checkIntervalMs: 2_000,
+};
 
 /**
  * The operators' door: `/metrics`, `/livez`, `/readyz`. It has no authentication, so it is bound to loopback unless the
@@ -23,16 +30,21 @@ export async function openAdminDoor(options: AdminDoorOptions): Promise<OpenDoor
     },
     "/metrics": async () => ({ status: 200, ...(await options.metrics.expose()) }),
   };
-  const server = createServer({ headersTimeout: 5_000, requestTimeout: 5_000 }, async (req, res) => {
-    const [path = ""] = (req.url ?? "").split("?", 1);
-    const route = req.method === "GET" || req.method === "HEAD" ? routes[path] : undefined;
-    const answer =
-      route === undefined ? plain(404, "not found") : await route().catch(() => plain(500, "failed"));
-    res.writeHead(answer.status, { "content-type": answer.contentType, "cache-control": "no-store" });
-    res.end(answer.text);
+  return openHttpServer({
+    host: options.host,
+    port: options.port,
+    headerBytesMax: HEADER_BYTES_MAX,
+    timeouts: TIMEOUTS,
+    async onRequest(req, res) {
+      const [path = ""] = (req.url ?? "").split("?", 1);
+      const route = req.method === "GET" || req.method === "HEAD" ? routes[path] : undefined;
+      const answer =
+        route === undefined ? plain(404, "not found") : await route().catch(() => plain(500, "failed"));
+      res.writeHead(answer.status, { "content-type": answer.contentType, "cache-control": "no-store" });
+      res.end(answer.text);
+    },
+    refusal: () => ({ httpStatus: 400, contentType: "text/plain; charset=utf-8", text: "bad request\n" }),
   });
-  await listen(server, options.host, options.port);
-  return { ...addressOf(server), close: (timeoutMs) => closeServer(server, timeoutMs) };
 }
 
 function plain(status: number, text: string): { status: number; text: string; contentType: string } {

@@ -2,18 +2,19 @@ import type { IncomingMessage } from "node:http";
 import { abortFault, FaultError } from "../domain/fault.ts";
 
 /**
- * Reads a request body of at most `bytesMax` bytes.
+ * Reads a request body of at most `bytesMax` bytes, and `envelopeBytes` more that belong to the protocol.
  * @throws FaultError message_too_large, content_type_unsupported (a content encoding), or the signal's own.
  */
 export async function readBody(
   req: IncomingMessage,
   bytesMax: number,
   signal: AbortSignal,
+  envelopeBytes = 0,
 ): Promise<Uint8Array> {
   const encoding = req.headers["content-encoding"];
   if (encoding !== undefined && encoding !== "identity")
     throw new FaultError({ kind: "content_type_unsupported" });
-  if (Number(req.headers["content-length"] ?? 0) > bytesMax) throw tooLarge(bytesMax);
+  if (Number(req.headers["content-length"] ?? 0) > bytesMax + envelopeBytes) throw tooLarge(bytesMax);
   const chunks: Buffer[] = [];
   let length = 0;
   return new Promise((resolve, reject) => {
@@ -24,9 +25,11 @@ export async function readBody(
     const onData = (chunk: Buffer) => {
       length += chunk.length;
       chunks.push(chunk);
-      if (length <= bytesMax) return;
+      if (length <= bytesMax + envelopeBytes) return;
       leave();
-      req.pause();
+      // The rest is thrown away, for as long as a request may take. Closing on a client that still writes would reset
+      // the connection, and the answer with it.
+      req.resume();
       reject(tooLarge(bytesMax));
     };
     const onEnd = () => {

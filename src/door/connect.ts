@@ -61,6 +61,8 @@ export function createConnectProtocols(kernel: Kernel, messageBytesMax: number):
       let answer = await run(toUniversal(body), body === undefined ? neverRead : body.problem);
       // Connect itself found a fault in the message, and would answer without reason, details or log line.
       if (!call.answered) answer = await run(toUniversal(undefined), () => misread(call, body));
+      // The caller has gone: there is nobody to write to.
+      if (res.destroyed) return;
       for (const [name, value] of Object.entries(answerHeaders(call))) res.setHeader(name, value ?? "");
       await universalResponseToNodeResponse(answer, res);
     },
@@ -71,11 +73,15 @@ function answerHeaders(call: Call): OutgoingHttpHeaders {
   return { ...commonHeaders(call.requestId), ...(call.fault === undefined ? {} : faultHeaders(call.fault)) };
 }
 
+/** Connect would also take gRPC-Web as JSON, past our strict reading of it, and as text, which its handlers then refuse. */
+const STRICT_CONTENT_TYPE = /^application\/(json|proto|grpc-web(\+proto)?)(\s*;|$)/i;
+
 function requireProtocol(handler: UniversalHandler, req: IncomingMessage): void {
   if (!handler.allowedMethods.includes(req.method ?? "")) {
     throw new FaultError({ kind: "method_not_allowed", allowedMethods: handler.allowedMethods });
   }
-  if (!handler.supportedContentType(req.headers["content-type"] ?? "")) {
+  const contentType = req.headers["content-type"] ?? "";
+  if (!STRICT_CONTENT_TYPE.test(contentType) || !handler.supportedContentType(contentType)) {
     throw new FaultError({ kind: "content_type_unsupported" });
   }
 }
@@ -105,8 +111,13 @@ interface StrictBody {
 
 async function readStrictly(req: IncomingMessage, call: Call, messageBytesMax: number): Promise<StrictBody> {
   try {
-    const bytes = await readBody(req, messageBytesMax + ENVELOPE_BYTES, call.signal);
-    return isConnectJson(req) ? { json: decodeStrictJson(bytes) } : { bytes };
+    requireUnpacked(req);
+    const bytes = await readBody(req, messageBytesMax, call.signal, isGrpcWeb(req) ? ENVELOPE_BYTES : 0);
+    if (!isJson(req)) return { bytes };
+    const json = decodeStrictJson(bytes);
+    // Connect reads it once more; here is where a fault gets the name of its field.
+    messageFromJson(call.method.input, json);
+    return { json };
   } catch (err) {
     return {
       problem: () => {
@@ -116,11 +127,17 @@ async function readStrictly(req: IncomingMessage, call: Call, messageBytesMax: n
   }
 }
 
-/** gRPC-Web puts a flag and a length before its message. */
+/** gRPC-Web puts a flag and a length before its message. What comes packed is refused, as by the REST edge. */
 const ENVELOPE_BYTES = 5;
 
-const isConnectJson = (req: IncomingMessage) =>
-  /^application\/json\b/i.test(req.headers["content-type"] ?? "");
+function requireUnpacked(req: IncomingMessage): void {
+  const encoding = req.headers["grpc-encoding"] ?? "identity";
+  if (encoding !== "identity") throw new FaultError({ kind: "content_type_unsupported" });
+}
+
+const isJson = (req: IncomingMessage) => /^application\/json\b/i.test(req.headers["content-type"] ?? "");
+const isGrpcWeb = (req: IncomingMessage) =>
+  /^application\/grpc-web\b/i.test(req.headers["content-type"] ?? "");
 
 function toUniversal(body: StrictBody | undefined): UniversalServerRequest["body"] {
   return body?.json !== undefined ? body.json : oneChunk(body?.bytes);
@@ -137,7 +154,6 @@ const neverRead = (): never => {
 
 /** Decodes again what Connect could not, to say which field it was. */
 function misread(call: Call, body: StrictBody | undefined): never {
-  if (body?.json !== undefined) messageFromJson(call.method.input, body.json);
   if (body?.bytes !== undefined) messageFromBinary(call.method.input, body.bytes);
   throw invalidArgument({ field: "", description: "the request does not follow its protocol" });
 }

@@ -1,16 +1,9 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
-import {
-  Metadata,
-  type ServerInterceptingCall,
-  status as StatusCode,
-  type StatusObject,
-} from "@grpc/grpc-js";
+import { type Metadata, status as StatusCode, type StatusObject } from "@grpc/grpc-js";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
 import type { Fault } from "../domain/fault.ts";
 import { statusOf } from "../rpc/errors.ts";
-
-type PartialStatus = Parameters<ServerInterceptingCall["sendStatus"]>[0];
 
 const DETAILS_HEADER = "grpc-status-details-bin";
 
@@ -24,19 +17,11 @@ export function grpcStatusOf(fault: Fault, metadata: Metadata): StatusObject {
   return { code: code as number as StatusCode, details: message, metadata };
 }
 
-/** Gives what grpc-js refuses by itself (an oversize message, a bad frame) the reason that every error of ours has. */
-export function withErrorInfo(status: PartialStatus, messageBytesMax: number): PartialStatus {
-  const metadata = status.metadata ?? new Metadata();
-  if (status.code === StatusCode.OK || metadata.get(DETAILS_HEADER).length > 0) return status;
-  return { ...status, ...grpcStatusOf(faultOf(status.code, messageBytesMax), metadata) };
-}
-
-function faultOf(code: StatusCode, messageBytesMax: number): Fault {
+/** What grpc-js refuses by itself as a fault of ours. */
+export function faultOfStatus(code: StatusCode, messageBytesMax: number): Fault {
   switch (code) {
     case StatusCode.RESOURCE_EXHAUSTED:
       return { kind: "message_too_large", limitBytes: messageBytesMax };
-    case StatusCode.DEADLINE_EXCEEDED:
-      return { kind: "deadline_exceeded" };
     case StatusCode.UNIMPLEMENTED:
     case StatusCode.INTERNAL:
       return {

@@ -10,11 +10,14 @@ import {
   type StatusObject,
 } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
+import { type Fault, FaultError } from "../domain/fault.ts";
 import { type Call, plainAddress } from "../rpc/call.ts";
 import { messageFromBinary } from "../rpc/decode.ts";
 import type { Kernel } from "../rpc/kernel.ts";
-import { grpcStatusOf, withErrorInfo } from "./grpc-status.ts";
-import type { OpenDoor } from "./http.ts";
+import { timeoutMsOf } from "../rpc/timeout.ts";
+import { faultOfStatus, grpcStatusOf } from "./grpc-status.ts";
+import type { OpenDoor } from "./http-server.ts";
+import { guardHttp2, TIMEOUT_HEADER } from "./http2-server.ts";
 import { addReflection } from "./reflection.ts";
 
 export interface GrpcDoorOptions {
@@ -22,6 +25,7 @@ export interface GrpcDoorOptions {
   readonly host: string;
   readonly port: number;
   readonly messageBytesMax: number;
+  readonly headerBytesMax: number;
   /** Streams that one connection may have open; more wait at the client. */
   readonly concurrentStreamsMax: number;
   /** Whether to answer gRPC server reflection. */
@@ -49,13 +53,14 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<OpenDoor> 
   if (options.reflection) addReflection(server, kernel.methods);
 
   const port = await bind(server, options.host, options.port);
+  const guard = guardHttp2(server, new Set(kernel.methods.map(pathOf)), options.headerBytesMax);
   return {
     host: options.host,
     port,
     async close(timeoutMs) {
       for (const name of ["", ...kernel.methods.map(({ parent }) => parent.typeName)])
         health.setStatus(name, "NOT_SERVING");
-      const timer = setTimeout(() => server.forceShutdown(), timeoutMs);
+      const timer = setTimeout(() => guard.destroySessions(), timeoutMs);
       await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       clearTimeout(timer);
     },
@@ -84,6 +89,19 @@ function admission(
     const method = methods.get(definition.path);
     if (method === undefined) return new ServerInterceptingCall(stream);
     let call: Call | undefined;
+    let isRefused = false;
+    const send = stream.sendStatus.bind(stream);
+    const refuse = (refused: Call, read: () => never) => {
+      isRefused = true;
+      void kernel.invoke(refused, read).catch(() => send(answer(refused)));
+    };
+    // On the object itself, for what grpc-js refuses without us (an oversize message, a bad frame) takes no other way
+    // out. It goes through the chain like any refusal, and gets its reason, log line and count there.
+    stream.sendStatus = (status) => {
+      if (isRefused) return;
+      if (call === undefined || call.answered) send(status);
+      else refuse(call, () => raise(faultOfStatus(status.code, messageBytesMax)));
+    };
     return new ServerInterceptingCall(stream, {
       start: (next) =>
         next({
@@ -91,17 +109,18 @@ function admission(
             const opened = openCall(kernel, method, metadata, stream);
             call = opened;
             calls.set(metadata, opened);
-            const refuse = () =>
-              void kernel.invoke(opened, neverRead).catch(() => stream.sendStatus(answer(opened)));
-            opened.signal.addEventListener("abort", () => opened.answered || refuse(), { once: true });
-            if (await kernel.admits(opened)) admit(metadata);
-            else if (!opened.answered) refuse();
+            opened.signal.addEventListener("abort", () => opened.answered || refuse(opened, neverRead), {
+              once: true,
+            });
+            const isAdmitted = await kernel.admits(opened);
+            if (opened.answered) return;
+            if (isAdmitted) admit(metadata);
+            else refuse(opened, neverRead);
           },
           onReceiveMessage: (message, next) => next(message),
           onReceiveHalfClose: (next) => next(),
           onCancel: () => call?.abandon(),
         }),
-      sendStatus: (status, next) => next(withErrorInfo(status, messageBytesMax)),
     });
   };
 }
@@ -110,18 +129,16 @@ function openCall(
   kernel: Kernel,
   method: DescMethodUnary,
   metadata: Metadata,
-  stream: Pick<ServerInterceptingCall, "getDeadline" | "getPeer">,
+  stream: Pick<ServerInterceptingCall, "getPeer">,
 ): Call {
-  const deadline = stream.getDeadline();
   return kernel.open({
     method,
     door: "grpc",
     clientAddress: plainAddress(stream.getPeer().replace(/:\d+$/, "")),
     header: (name) => headerOf(metadata, name),
-    timeoutMs:
-      typeof deadline === "number" && Number.isFinite(deadline)
-        ? Math.max(0, deadline - Date.now())
-        : undefined,
+    timeoutMs: timeoutMsOf((name) =>
+      name === "grpc-timeout" ? headerOf(metadata, TIMEOUT_HEADER) : undefined,
+    ),
   });
 }
 
@@ -135,6 +152,8 @@ function unary(kernel: Kernel, method: DescMethodUnary, calls: WeakMap<Metadata,
   return async (stream, respond) => {
     const call = calls.get(stream.metadata);
     if (call === undefined) return respond({ code: StatusCode.INTERNAL });
+    // Its deadline has been told in the meantime.
+    if (call.answered) return;
     try {
       const message = await kernel.invoke(call, () => messageFromBinary(method.input, stream.request));
       stream.sendMetadata(withRequestId(call));
@@ -154,6 +173,10 @@ function withRequestId(call: Call): Metadata {
   const metadata = new Metadata();
   metadata.set("x-request-id", call.requestId);
   return metadata;
+}
+
+function raise(fault: Fault): never {
+  throw new FaultError(fault);
 }
 
 /** The chain refuses such a call before it looks at the message. */

@@ -59,7 +59,6 @@ export function faultHeaders(fault: Fault): OutgoingHttpHeaders {
     headers["www-authenticate"] = 'Bearer realm="keyturn", error="insufficient_scope"';
   }
   if (fault.kind === "method_not_allowed") headers["allow"] = fault.allowedMethods.join(", ");
-  if (fault.kind === "message_too_large") headers["connection"] = "close";
   const retryDelayMs = retryDelayMsOf(fault);
   if (retryDelayMs !== undefined)
     headers["retry-after"] = String(Math.max(1, Math.ceil(retryDelayMs / 1000)));
@@ -67,9 +66,11 @@ export function faultHeaders(fault: Fault): OutgoingHttpHeaders {
 }
 
 /** The REST edge's error envelope: `{"error":{"code":<HTTP status>,"message":"…","details":[…]}}`. */
-export function errorEnvelope(fault: Fault): { readonly httpStatus: number; readonly body: JsonObject } {
+export function errorEnvelope(
+  fault: Fault,
+  httpStatus = httpStatusOf(statusOf(fault)),
+): { readonly httpStatus: number; readonly body: JsonObject } {
   const status = statusOf(fault);
-  const httpStatus = httpStatusOf(status);
   const details = status.details.map(({ desc, value }) => ({
     "@type": `type.googleapis.com/${desc.typeName}`,
     ...(toJson(desc, value) as JsonObject),

@@ -1,11 +1,11 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { FaultError } from "../domain/fault.ts";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type Fault, FaultError } from "../domain/fault.ts";
 import { plainAddress, requestIdFrom } from "../rpc/call.ts";
 import type { Kernel } from "../rpc/kernel.ts";
 import { timeoutMsOf } from "../rpc/timeout.ts";
 import { createConnectProtocols } from "./connect.ts";
-import { sendFault } from "./http-answer.ts";
+import { errorEnvelope, sendFault } from "./http-answer.ts";
+import { type HttpTimeouts, type OpenDoor, openHttpServer, type Refusal } from "./http-server.ts";
 import { createRestEdge, type OpenHttpCall } from "./rest.ts";
 
 export interface HttpDoorOptions {
@@ -14,37 +14,26 @@ export interface HttpDoorOptions {
   readonly port: number;
   readonly messageBytesMax: number;
   readonly headerBytesMax: number;
+  /** Default: 10 s for the headers, 15 s for the whole request, 65 s between two, looked at every 2 s. */
+  readonly timeouts?: HttpTimeouts;
   /** Told of an error that no call could be blamed for. */
   readonly onDefect: (err: unknown) => void;
 }
 
-/** A door that listens, and how to close it. */
-export interface OpenDoor {
-  readonly host: string;
-  readonly port: number;
-  /** Accepts nothing more, lets calls in flight finish for `timeoutMs`, then cuts what is left. */
-  close(timeoutMs: number): Promise<void>;
-}
+const TIMEOUTS: HttpTimeouts = {
+  headersMsMax: 10_000,
+  requestMsMax: 15_000,
+  idleMsMax: 65_000,
+  checkIntervalMs: 2_000,
+};
 
 /** HTTP/1.1 without TLS: Connect, gRPC-Web and the REST edge. */
 export async function openHttpDoor(options: HttpDoorOptions): Promise<OpenDoor> {
-  const { kernel, messageBytesMax } = options;
+  const { kernel, messageBytesMax, headerBytesMax } = options;
   const connect = createConnectProtocols(kernel, messageBytesMax);
   const rest = createRestEdge(kernel, messageBytesMax);
 
-  const server = createServer(
-    {
-      maxHeaderSize: options.headerBytesMax,
-      headersTimeout: 10_000,
-      requestTimeout: 15_000,
-      keepAliveTimeout: 65_000,
-      connectionsCheckingInterval: 2_000,
-    },
-    (req, res) => void answer(req, res),
-  );
-
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    if (closing) res.setHeader("connection", "close");
     const open: OpenHttpCall = (method, door) => beginCall(kernel, req, res, method, door);
     try {
       requireSaneHost(req);
@@ -61,15 +50,14 @@ export async function openHttpDoor(options: HttpDoorOptions): Promise<OpenDoor> 
     }
   }
 
-  let closing = false;
-  await listen(server, options.host, options.port);
-  return {
-    ...addressOf(server),
-    async close(timeoutMs) {
-      closing = true;
-      await closeServer(server, timeoutMs);
-    },
-  };
+  return openHttpServer({
+    host: options.host,
+    port: options.port,
+    headerBytesMax,
+    timeouts: options.timeouts ?? TIMEOUTS,
+    onRequest: answer,
+    refusal: (errorCode) => refusalOf(errorCode, headerBytesMax),
+  });
 }
 
 function beginCall(
@@ -106,25 +94,26 @@ function requireSaneHost(req: IncomingMessage): void {
   }
 }
 
-export async function listen(server: Server, host: string, port: number): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
+/** What Node's parser refuses, and what comes too slowly, in the envelope of every other error. */
+function refusalOf(errorCode: string, headerBytesMax: number): Refusal {
+  const [fault, httpStatus] = unreadable(errorCode, headerBytesMax);
+  return {
+    httpStatus,
+    contentType: "application/json",
+    text: JSON.stringify(errorEnvelope(fault, httpStatus).body),
+  };
 }
 
-export function addressOf(server: Server): { readonly host: string; readonly port: number } {
-  const { address, port } = server.address() as AddressInfo;
-  return { host: address, port };
-}
-
-export async function closeServer(server: Server, timeoutMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), timeoutMs);
-  await closed;
-  clearTimeout(timer);
+function unreadable(errorCode: string, headerBytesMax: number): [fault: Fault, httpStatus: number] {
+  switch (errorCode) {
+    case "HPE_HEADER_OVERFLOW":
+      return [{ kind: "message_too_large", limitBytes: headerBytesMax }, 431];
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return [{ kind: "deadline_exceeded" }, 408];
+    default:
+      return [
+        { kind: "invalid_argument", violations: [{ field: "", description: "the bytes are not HTTP" }] },
+        400,
+      ];
+  }
 }

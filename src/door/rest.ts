@@ -120,7 +120,10 @@ function decodeSegment(raw: string, field: string): string {
 
 function queryViolations(query: string) {
   const names = [...new Set(new URLSearchParams(query).keys())].slice(0, 8);
-  return names.map((name) => ({ field: name.slice(0, 64), description: "is not a parameter of this path" }));
+  return names.map((name) => ({
+    field: name.slice(0, 64).toWellFormed(),
+    description: "is not a parameter of this path",
+  }));
 }
 
 function sendResult(res: ServerResponse, call: Call, path: string, message: MessageShape<DescMessage>): void {

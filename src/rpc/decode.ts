@@ -9,6 +9,7 @@ import {
 } from "@bufbuild/protobuf";
 import { type FieldViolation, invalidArgument } from "../domain/fault.ts";
 import { parseStrictJson, StrictJsonError } from "../domain/strict-json.ts";
+import { isCalendarInstant } from "./instant.ts";
 
 /** Bytes of a request body in which every key stands once and every character is one. @throws FaultError invalid_argument */
 export function decodeStrictJson(bytes: Uint8Array): JsonValue {
@@ -25,7 +26,7 @@ function jsonViolation(err: StrictJsonError): FieldViolation {
     case "utf8":
       return { field: "", description: "the body must be valid UTF-8 without a byte order mark" };
     case "duplicate_key":
-      return { field: err.key ?? "", description: "stands in the body more than once" };
+      return { field: err.key.toWellFormed(), description: "stands in the body more than once" };
     case "too_deep":
       return { field: "", description: "the body is nested too deeply" };
     default:
@@ -41,7 +42,7 @@ export function messageFromJson<Desc extends DescMessage>(desc: Desc, json: Json
   const unknown = Object.keys(json).filter((key) => fieldNamed(desc, key) === undefined);
   if (unknown.length > 0) throw invalidArgument(...unknown.slice(0, VIOLATIONS_MAX).map(unknownField));
   try {
-    return fromJson(desc, json);
+    return fromCalendarJson(desc, json);
   } catch {
     throw invalidArgument(...misfits(desc, json));
   }
@@ -62,7 +63,7 @@ export function messageFromBinary<Desc extends DescMessage>(
 const VIOLATIONS_MAX = 8;
 
 const unknownField = (key: string): FieldViolation => ({
-  field: key.slice(0, 64),
+  field: key.slice(0, 64).toWellFormed(),
   description: "is not a field of this request",
 });
 
@@ -80,9 +81,19 @@ function misfits(desc: DescMessage, json: JsonObject): FieldViolation[] {
   return violations.length > 0 ? violations : [{ field: "", description: "a field is set more than once" }];
 }
 
+/** `fromJson` with dates that there are: by itself it reads 30 February as 2 March, and 24:00 as the next day. */
+function fromCalendarJson<Desc extends DescMessage>(desc: Desc, json: JsonObject): MessageShape<Desc> {
+  for (const [key, value] of Object.entries(json)) {
+    const isTimestamp = fieldNamed(desc, key)?.message?.typeName === "google.protobuf.Timestamp";
+    if (isTimestamp && typeof value === "string" && !isCalendarInstant(value))
+      throw new RangeError("no such date");
+  }
+  return fromJson(desc, json);
+}
+
 function decodes(desc: DescMessage, json: JsonObject): boolean {
   try {
-    fromJson(desc, json);
+    fromCalendarJson(desc, json);
     return true;
   } catch {
     return false;

@@ -183,10 +183,14 @@ function unavailableStatus(fault: Extract<Fault, { kind: "unavailable" }>): Stat
   }
 }
 
+/** The first violation in words, unless it holds a caller's text or a pattern: then the details alone carry it. */
 function sentence(violations: readonly FieldViolation[]): string {
   const [first] = violations;
-  return first === undefined ? "the request is not valid" : `${first.field} ${first.description}`.trim();
+  const text = first === undefined ? "" : `${first.field} ${first.description}`.trim();
+  return PLAIN.test(text) ? text : "the request is not valid - see the violations in its details";
 }
+
+const PLAIN = /^[A-Za-z0-9 ._'()-]+$/;
 
 /** `ServiceAccount` as a reader writes it: `service account`. */
 function words(resourceType: string): string {

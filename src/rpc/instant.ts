@@ -25,3 +25,15 @@ export function toTimestamp(instant: Date): Timestamp {
   const seconds = Math.floor(ms / 1000);
   return create(TimestampSchema, { seconds: BigInt(seconds), nanos: (ms - seconds * 1000) * 1e6 });
 }
+
+/**
+ * Whether a text in the form of RFC 3339 names a day and a time of day that there are. Lengths of months and leap years
+ * are the Gregorian calendar's; what else is wrong with the text is not looked at.
+ */
+export function isCalendarInstant(text: string): boolean {
+  const [, year, month, day, hour] = /^(\d{4})-(\d\d)-(\d\d)T(\d\d)/.exec(text)?.map(Number) ?? [];
+  if (year === undefined || month === undefined || day === undefined || hour === undefined) return false;
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  return date.getUTCMonth() === month - 1 && date.getUTCDate() === day && hour <= 23;
+}

@@ -14,7 +14,7 @@ export interface CreateCredentialStatement {
   readonly expiresAt: Date | undefined;
   readonly clientAddress: string | undefined;
   readonly requestId: string;
-  /** Milliseconds from the statement's arrival within which it may still write. */
+  /** Milliseconds from now within which the statement may still write. */
   readonly budgetMs: number;
 }
 
@@ -50,6 +50,8 @@ export function openCredentials(db: Database, policy: CredentialPolicy): Credent
   return {
     async create(statement, signal) {
       const { caller } = statement;
+      // The statement is composed once it has a connection, which takes time off its budget.
+      const writeUntil = performance.now() + statement.budgetMs;
       const [row] = await db.run<CreateCredentialRow>(
         signal,
         (sql) => sql`
@@ -60,7 +62,7 @@ export function openCredentials(db: Database, policy: CredentialPolicy): Credent
               ${policy.defaultLifetimeSeconds}, ${policy.minLifetimeSeconds}, ${policy.maxLifetimeSeconds},
               ${policy.activeCredentialsMax},
               ${caller.issuer}, ${caller.subject}, ${statement.clientAddress ?? null}, ${statement.requestId},
-              ${statement.budgetMs})`,
+              ${Math.max(0, Math.floor(writeUntil - performance.now()))})`,
       );
       if (row === undefined) throw new FaultError({ kind: "internal" });
       return toOutcome(row, statement);

@@ -2,8 +2,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { drizzle } from "drizzle-orm/postgres-js";
-import { migrate as applyMigrations } from "drizzle-orm/postgres-js/migrator";
+import { readMigrationFiles } from "drizzle-orm/migrator";
 import postgres from "postgres";
 
 const MIGRATIONS_FOLDER = fileURLToPath(new URL("./migrations", import.meta.url));
@@ -13,10 +12,15 @@ const GRANTS_FILE = new URL("./grants.sql", import.meta.url);
 /** Any number that no other program locks by: "keyturn" as the digits of a telephone. */
 const MIGRATION_LOCK = 5_398_876;
 
+/** Where drizzle keeps what it has applied, as drizzle itself would create it. */
+const MIGRATIONS_TABLE = `
+  create schema if not exists keyturn;
+  create table if not exists keyturn.migrations (id serial primary key, hash text not null, created_at bigint);`;
+
 /** What `migrate` found to say besides that it is done. */
 export type MigrationResult =
   | { readonly kind: "migrated" }
-  /** Nothing to do: nothing was locked, replaced or granted. */
+  /** Nothing to do: no table was locked, nothing replaced or granted. */
   | { readonly kind: "up_to_date" }
   /** The role `keyturn_app` is missing and this login may not create it, so nobody but the owner can run a server. */
   | { readonly kind: "migrated_without_app_role" };
@@ -24,6 +28,10 @@ export type MigrationResult =
 /**
  * Brings the database to the schema of this release: migrations, then functions, then grants. Any number of processes
  * may do so at once: an advisory lock on a connection of its own lets one work and the rest find nothing left to do.
+ *
+ * All of it is one script, which the server runs as one transaction: whatever ends a run half way, there is nothing or
+ * all of it. drizzle's own `migrate()` opens a transaction of the driver's, which is not safe when the connection is
+ * lost (docs/adr/0007).
  * @param url login of the schema's owner, who may create roles the first time.
  */
 export async function migrate(url: string): Promise<MigrationResult> {
@@ -35,22 +43,42 @@ export async function migrate(url: string): Promise<MigrationResult> {
   try {
     await sql`select pg_advisory_lock(${MIGRATION_LOCK}::bigint)`;
     const release = fingerprint();
-    if ((await releaseOf(sql)) === release) return { kind: "up_to_date" };
-    await applyMigrations(drizzle(sql), {
-      migrationsFolder: MIGRATIONS_FOLDER,
-      migrationsSchema: "keyturn",
-      migrationsTable: "migrations",
-    });
+    if (await hasRelease(sql, release)) return { kind: "up_to_date" };
     const hasAppRole = await ensureAppRole(sql);
-    const grants = hasAppRole ? readFileSync(GRANTS_FILE, "utf8") : "";
-    await sql.unsafe(`${functions()}\n${grants}\ncomment on schema keyturn is '${release}'`).simple();
+    const script = [
+      // Held already, unless the connection was lost and the driver has made another one.
+      `select pg_advisory_xact_lock(${MIGRATION_LOCK});`,
+      MIGRATIONS_TABLE,
+      ...(await pendingMigrations(sql)),
+      functions(),
+      hasAppRole ? readFileSync(GRANTS_FILE, "utf8") : "",
+      `comment on schema keyturn is '${release}';`,
+    ];
+    await sql.unsafe(script.join("\n")).simple();
     return { kind: hasAppRole ? "migrated" : "migrated_without_app_role" };
   } finally {
-    await sql.end({ timeout: 5 });
+    // Nothing is in flight any more, and a client whose connection was lost would take all the time that it gets.
+    await sql.end({ timeout: 0 });
   }
 }
 
-/** The functions as one script, which the server runs as one transaction, in any order. */
+/** The migrations that the database has not seen yet, each with the note that it has now. */
+async function pendingMigrations(sql: postgres.Sql): Promise<string[]> {
+  const [{ exists } = { exists: false }] = await sql<{ exists: boolean }[]>`
+    select to_regclass('keyturn.migrations') is not null as exists`;
+  const seen = exists
+    ? await sql<{ created_at: string }[]>`select created_at::text from keyturn.migrations`
+    : [];
+  const times = new Set(seen.map((row) => Number(row.created_at)));
+  return readMigrationFiles({ migrationsFolder: MIGRATIONS_FOLDER })
+    .filter(({ folderMillis }) => !times.has(folderMillis))
+    .map(({ sql: statements, hash, folderMillis }) => {
+      const note = `insert into keyturn.migrations (hash, created_at) values ('${hash}', ${folderMillis});`;
+      return [...statements, note].join(";\n");
+    });
+}
+
+/** The functions as one script, in any order. */
 function functions(): string {
   const files = readdirSync(FUNCTIONS_FOLDER).sort();
   const definitions = files.map((file) => readFileSync(new URL(file, FUNCTIONS_FOLDER), "utf8"));
@@ -64,10 +92,14 @@ function fingerprint(): string {
   return `keyturn ${createHash("sha256").update(content).digest("hex")}`;
 }
 
-async function releaseOf(sql: postgres.Sql): Promise<string | null | undefined> {
-  const [row] = await sql<{ release: string | null }[]>`
-    select obj_description(to_regnamespace('keyturn'), 'pg_namespace') as release`;
-  return row?.release;
+/** Whether the database has all of this release, the grants included: the role may have come after the schema. */
+async function hasRelease(sql: postgres.Sql, release: string): Promise<boolean> {
+  const [row] = await sql<{ release: string | null; granted: boolean }[]>`
+    select obj_description(to_regnamespace('keyturn'), 'pg_namespace') as release,
+           exists (select from pg_roles
+                    where rolname = 'keyturn_app'
+                      and has_schema_privilege(oid, to_regnamespace('keyturn'), 'usage')) as granted`;
+  return row?.release === release && row.granted;
 }
 
 /** Roles belong to the whole cluster: another database's migration may create it at the same moment. */

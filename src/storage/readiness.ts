@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { FaultError } from "../domain/fault.ts";
 import type { Database } from "./database.ts";
 
 const JOURNAL = new URL("./migrations/meta/_journal.json", import.meta.url);
@@ -18,12 +19,12 @@ export async function databaseState(db: Database, signal: AbortSignal): Promise<
     const [row] = await db.run<{ migrated: boolean }>(
       signal,
       (sql) => sql`
-        select to_regclass('keyturn.migrations') is not null
-           and exists (select from keyturn.migrations where created_at >= ${newestMigration}) as migrated`,
+        select exists (select from keyturn.migrations where created_at >= ${newestMigration}) as migrated`,
     );
     return row?.migrated === true ? "ready" : "migrations";
-  } catch {
-    return "unreachable";
+  } catch (err) {
+    // A database that answers, but knows no such table or does not let this login read it, was not migrated for it.
+    return err instanceof FaultError && err.fault.kind === "internal" ? "migrations" : "unreachable";
   }
 }
 

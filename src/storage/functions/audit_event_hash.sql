@@ -22,5 +22,5 @@ as $$
   select sha256(p_previous_hash || convert_to(jsonb_build_array(
     p_organization_id, p_service_account_uid, p_sequence, (extract(epoch from p_occurred_at) * 1000000)::bigint,
     p_action, p_outcome, p_service_account_id, p_credential_id, p_actor_issuer, p_actor_subject,
-    host(p_client_address), p_request_id)::text, 'UTF8'))
+    p_client_address, p_request_id)::text, 'UTF8'))
 $$;

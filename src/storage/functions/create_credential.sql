@@ -26,7 +26,7 @@ begin
   if not found then outcome := 'account_unknown'; return; end if;
 
   now_ := date_trunc('milliseconds', clock_timestamp());
-  if now_ > statement_timestamp() + make_interval(secs => p_budget_ms / 1000.0) then
+  if clock_timestamp() >= statement_timestamp() + make_interval(secs => p_budget_ms / 1000.0) then
     outcome := 'deadline_exceeded'; return;
   end if;
 

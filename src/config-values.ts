@@ -1,0 +1,86 @@
+import { z } from "zod";
+import { assertIssuerName } from "./auth/issuer-metadata.ts";
+import { type KeyRing, parseRootKeys } from "./auth/root-keys.ts";
+
+/** How the values of variables are written. What is wrong with one never quotes it: it may be a secret. */
+
+export const port = (standard: number) =>
+  z
+    .string()
+    .regex(/^\d{1,5}$/, "must be a port from 0 to 65535")
+    .transform(Number)
+    .refine((value) => value <= 65_535, "must be a port from 0 to 65535")
+    .default(standard);
+
+export const whole = (min: number, max: number, standard: number) => {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, message)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, message)
+    .default(standard);
+};
+
+const UNIT_SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
+const LIFETIME_SECONDS_MAX = 3660 * 86_400;
+
+export const lifetime = (standardSeconds: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}[smhd]$/, "must be a number and a unit, such as 90d, 12h, 30m or 60s")
+    .transform((text) => Number(text.slice(0, -1)) * (UNIT_SECONDS[text.slice(-1)] ?? 1))
+    .refine((seconds) => seconds >= 1 && seconds <= LIFETIME_SECONDS_MAX, "must be from 1s to 3660d")
+    .default(standardSeconds);
+
+/** Words separated by commas. */
+export const list = z
+  .string()
+  .transform((text) =>
+    text
+      .split(",")
+      .map((part) => part.trim())
+      .filter((part) => part !== ""),
+  )
+  .refine((parts) => parts.length > 0, "must name at least one");
+
+export const issuers = list.refine(
+  (names) => names.every((name) => succeeds(() => assertIssuerName(name))),
+  "must hold https URLs without query or fragment (http only for loopback), separated by commas",
+);
+
+/** Several hosts may stand for the one of a URL, separated by commas. */
+export const databaseUrl = z
+  .string()
+  .regex(/^postgres(ql)?:\/\//, { error: "must start with postgres:// or postgresql://", abort: true })
+  .refine(
+    (text) => succeeds(() => assertDatabaseUrl(text)),
+    "is not a URL: write / ? # @ % in a name or password as %2F %3F %23 %40 %25",
+  );
+
+export const rootKeys = z.string().transform((text, context): KeyRing => {
+  const parsed = parseRootKeys(text);
+  if ("keys" in parsed) return parsed.keys;
+  context.addIssue(`cannot be used: ${parsed.problem}`);
+  return z.NEVER;
+});
+
+/** As the driver reads it: the hosts stand between the first `@` and the next `/` or `?`. */
+function assertDatabaseUrl(text: string): void {
+  const [authority = ""] = text.slice(text.indexOf("://") + 3).split(/[/?#]/);
+  const hosts = authority.slice(authority.indexOf("@") + 1);
+  for (const host of hosts.split(",")) {
+    const url = new URL(text.replace(hosts, () => host));
+    if (hosts.includes("@") || url.hash !== "") throw new TypeError("a name or password was not escaped");
+    decodeURIComponent(`${url.username}${url.password}${url.pathname}`);
+  }
+}
+
+function succeeds(attempt: () => void): boolean {
+  try {
+    attempt();
+    return true;
+  } catch {
+    return false;
+  }
+}

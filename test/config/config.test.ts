@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Config } from "../../src/config.ts";
+import { configOf, type Env, PRODUCTION, ROOT_KEY } from "./given-config.ts";
+
+const DAY = 86_400;
+
+/** Pinned: a name or a default that changes is a change for operators. */
+const DEFAULTS: Config = {
+  production: false,
+  host: "127.0.0.1",
+  adminHost: "127.0.0.1",
+  grpcPort: 50_051,
+  httpPort: 8080,
+  adminPort: 9090,
+  databaseUrl: undefined,
+  databaseConnectionsMax: 10,
+  oidcIssuers: [],
+  oidcAudiences: ["keyturn"],
+  tenantClaim: "tenant_id",
+  rolesClaim: "roles",
+  administratorRoles: ["owner", "admin"],
+  rootKeys: undefined,
+  dataDir: ".keyturn",
+  secretPrefix: "plt",
+  hashMemoryKib: 19_456,
+  hashPasses: 2,
+  hashPermits: 4,
+  mintPoolSize: 64,
+  policy: {
+    defaultLifetimeSeconds: 90 * DAY,
+    minLifetimeSeconds: 60,
+    maxLifetimeSeconds: 365 * DAY,
+    activeCredentialsMax: 5,
+  },
+  reflection: true,
+  logLevel: "info",
+};
+
+const { policy, ...rest } = DEFAULTS;
+
+test("without any variable every property has its default", () => {
+  assert.deepEqual(configOf({}), DEFAULTS);
+});
+
+test("production with what it demands has the same defaults, but no reflection", () => {
+  const { rootKeys, ...config } = configOf(PRODUCTION);
+  const { rootKeys: _none, ...defaults } = DEFAULTS;
+  assert.deepEqual(config, {
+    ...defaults,
+    production: true,
+    databaseUrl: PRODUCTION["DATABASE_URL"],
+    oidcIssuers: ["https://login.example"],
+    oidcAudiences: ["keyturn"],
+    reflection: false,
+  });
+  assert.equal(rootKeys?.[0].export().toString("base64"), ROOT_KEY);
+});
+
+const VARIABLES: { env: Env; sets: Partial<typeof rest> | { policy: Partial<Config["policy"]> } }[] = [
+  { env: { NODE_ENV: "test" }, sets: {} },
+  { env: { NODE_ENV: "Production" }, sets: {} },
+  { env: { KEYTURN_HOST: "0.0.0.0" }, sets: { host: "0.0.0.0" } },
+  { env: { KEYTURN_ADMIN_HOST: "::1" }, sets: { adminHost: "::1" } },
+  { env: { KEYTURN_GRPC_PORT: "0" }, sets: { grpcPort: 0 } },
+  { env: { KEYTURN_HTTP_PORT: "65535" }, sets: { httpPort: 65_535 } },
+  { env: { KEYTURN_ADMIN_PORT: "1" }, sets: { adminPort: 1 } },
+  { env: { DATABASE_URL: "postgresql://h/d" }, sets: { databaseUrl: "postgresql://h/d" } },
+  { env: { KEYTURN_DATABASE_CONNECTIONS_MAX: "200" }, sets: { databaseConnectionsMax: 200 } },
+  {
+    env: { KEYTURN_OIDC_ISSUER: "https://a.example, https://b.example/tenant," },
+    sets: { oidcIssuers: ["https://a.example", "https://b.example/tenant"] },
+  },
+  { env: { KEYTURN_OIDC_AUDIENCE: "one,two" }, sets: { oidcAudiences: ["one", "two"] } },
+  { env: { KEYTURN_TENANT_CLAIM: "org" }, sets: { tenantClaim: "org" } },
+  { env: { KEYTURN_ROLES_CLAIM: "realm_access.roles" }, sets: { rolesClaim: "realm_access.roles" } },
+  { env: { KEYTURN_ADMIN_ROLES: " boss , chief " }, sets: { administratorRoles: ["boss", "chief"] } },
+  { env: { KEYTURN_DATA_DIR: "/var/lib/keyturn" }, sets: { dataDir: "/var/lib/keyturn" } },
+  { env: { KEYTURN_SECRET_PREFIX: "acme2" }, sets: { secretPrefix: "acme2" } },
+  { env: { KEYTURN_ARGON2_MEMORY_KIB: "64" }, sets: { hashMemoryKib: 64 } },
+  { env: { KEYTURN_ARGON2_PASSES: "1" }, sets: { hashPasses: 1 } },
+  { env: { KEYTURN_HASH_PERMITS: "1" }, sets: { hashPermits: 1 } },
+  { env: { KEYTURN_MINT_POOL_SIZE: "0" }, sets: { mintPoolSize: 0 } },
+  { env: { KEYTURN_LIFETIME_DEFAULT: "12h" }, sets: { policy: { defaultLifetimeSeconds: DAY / 2 } } },
+  { env: { KEYTURN_LIFETIME_MIN: "1s" }, sets: { policy: { minLifetimeSeconds: 1 } } },
+  { env: { KEYTURN_LIFETIME_MIN: "90m" }, sets: { policy: { minLifetimeSeconds: 5400 } } },
+  { env: { KEYTURN_LIFETIME_MAX: "3660d" }, sets: { policy: { maxLifetimeSeconds: 3660 * DAY } } },
+  { env: { KEYTURN_ACTIVE_CREDENTIALS_MAX: "100" }, sets: { policy: { activeCredentialsMax: 100 } } },
+  { env: { KEYTURN_REFLECTION: "off" }, sets: { reflection: false } },
+  { env: { LOG_LEVEL: "trace" }, sets: { logLevel: "trace" } },
+];
+for (const { env, sets } of VARIABLES) {
+  const [[name, value] = []] = Object.entries(env);
+  test(`${name}=${value} sets ${Object.keys(sets)[0] ?? "nothing"} and no other property`, () => {
+    const expected =
+      "policy" in sets ? { ...rest, policy: { ...policy, ...sets.policy } } : { ...DEFAULTS, ...sets };
+    assert.deepEqual(configOf(env), expected);
+  });
+}
+
+test("an empty variable is as good as none", () => {
+  const names = VARIABLES.flatMap(({ env }) => Object.keys(env));
+  const empty = [...names, "KEYTURN_ROOT_KEY", "KEYTURN_ROOT_KEY_FILE"].map((name) => [name, ""] as const);
+  assert.deepEqual(configOf(Object.fromEntries(empty)), DEFAULTS);
+});
+
+test("variables of others are nobody's business, those of a Kubernetes service link included", () => {
+  const others = {
+    PATH: "/bin",
+    PGHOST: "db",
+    KEYTURN_PORT: "tcp://10.0.0.1:50051",
+    KEYTURN_SERVICE_HOST: "10.0.0.1",
+  };
+  assert.deepEqual(configOf(others), DEFAULTS);
+});
+
+test("nothing in a configuration can be changed", () => {
+  const config = configOf(PRODUCTION);
+  for (const part of [
+    config,
+    config.policy,
+    config.oidcIssuers,
+    config.oidcAudiences,
+    config.administratorRoles,
+  ]) {
+    assert.equal(Object.isFrozen(part), true);
+  }
+});
+
+test("a root key comes from the file as well, with the retired ones behind it", () => {
+  const { KEYTURN_ROOT_KEY: _, ...env } = PRODUCTION;
+  const { rootKeys } = configOf({ ...env, KEYTURN_ROOT_KEY_FILE: "/keys" });
+  assert.equal(rootKeys?.length, 2);
+  assert.equal(rootKeys[0].export().toString("base64"), ROOT_KEY);
+});

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { type Fault, FaultError } from "../../src/domain/fault.ts";
+import { statusOf } from "../../src/rpc/errors.ts";
+import { DOORS } from "../support/doors.ts";
+import { type GivenDoors, GOOD_TOKEN, givenDoors } from "../support/given-doors.ts";
+
+const NOW = new Date("2026-01-02T03:04:05.678Z");
+const HOSTILE = "a:b,c/d?e#f@g&h=i+j$k;l%41\r\n\u00e9\u{1f511}";
+
+const unavailable = (part: Extract<Fault, { kind: "unavailable" }>["part"], inDoubt: boolean): Fault => ({
+  kind: "unavailable",
+  part,
+  retryDelayMs: 1_500,
+  inDoubt,
+});
+
+/** Every fault with every shape that changes its words. It does not compile with one missing. */
+const FAULTS: { readonly [K in Fault["kind"]]: readonly Fault[] } = {
+  unauthenticated: [{ kind: "unauthenticated", refusal: "missing" }],
+  permission_denied: [{ kind: "permission_denied" }],
+  invalid_argument: [
+    { kind: "invalid_argument", violations: [] },
+    { kind: "invalid_argument", violations: [{ field: "expires_at", description: "must be a timestamp" }] },
+    {
+      kind: "invalid_argument",
+      violations: [{ field: HOSTILE, description: "is not a field of this request" }],
+    },
+    {
+      kind: "invalid_argument",
+      violations: [{ field: "id", description: "does not match `^[a-z]([-a-z0-9]*)?$`" }],
+    },
+  ],
+  not_found: [
+    { kind: "not_found", resourceType: "ServiceAccount", id: "sa-one" },
+    { kind: "not_found", resourceType: "Credential", id: "cred-one" },
+  ],
+  expiry_in_past: [{ kind: "expiry_in_past", bound: NOW, boundSeconds: 0 }],
+  expiry_below_minimum: [{ kind: "expiry_below_minimum", bound: NOW, boundSeconds: 60 }],
+  expiry_above_maximum: [{ kind: "expiry_above_maximum", bound: NOW, boundSeconds: 31_536_000 }],
+  credential_limit_reached: [
+    {
+      kind: "credential_limit_reached",
+      serviceAccountId: "sa-one",
+      limit: 5,
+      activeCount: 5,
+      safestToDelete: "cred-one",
+    },
+  ],
+  lock_timeout: [{ kind: "lock_timeout" }],
+  unavailable: [
+    unavailable("database", false),
+    unavailable("database", true),
+    unavailable("database_queue", false),
+    unavailable("hash_queue", false),
+    unavailable("key_set", false),
+    unavailable("draining", false),
+  ],
+  route_unknown: [{ kind: "route_unknown" }],
+  method_not_allowed: [{ kind: "method_not_allowed", allowedMethods: ["GET", "POST"] }],
+  content_type_unsupported: [{ kind: "content_type_unsupported" }],
+  message_too_large: [{ kind: "message_too_large", limitBytes: 65_536 }],
+  deadline_exceeded: [{ kind: "deadline_exceeded" }],
+  cancelled: [{ kind: "cancelled" }],
+  internal: [{ kind: "internal" }],
+};
+
+const all = Object.values(FAULTS).flat();
+
+test("no message of any fault has a character that gRPC implementations escape in different ways", () => {
+  for (const fault of all) {
+    const { message } = statusOf(fault);
+    assert.match(message, /^[\x20-\x7e]+$/, message);
+    assert.doesNotMatch(message, /[:,/?#@&=+$;%]/, message);
+  }
+});
+
+let h: GivenDoors;
+let thrown: Fault = { kind: "internal" };
+before(async () => {
+  h = await givenDoors({
+    createCredential: async () => {
+      throw new FaultError(thrown);
+    },
+  });
+});
+after(() => h.stop());
+
+for (const [at, fault] of all.entries()) {
+  test(`fault ${at}, ${fault.kind}, arrives at every door with the same code, message and details`, async () => {
+    thrown = fault;
+    const expected = statusOf(fault);
+    const answers = await Promise.all(
+      DOORS.map((door) => door.create(h, { serviceAccountId: "sa-one" }, { token: GOOD_TOKEN })),
+    );
+    for (const [index, answer] of answers.entries()) {
+      const name = DOORS[index]?.name;
+      assert.equal(answer.code, expected.code, name);
+      assert.equal(answer.message, expected.message, name);
+      assert.equal(answer.reason, expected.reason, name);
+      assert.equal(answer.details[0]?.["domain"], "keyturn", name);
+      assert.deepEqual(answer.details, answers[0]?.details, name);
+    }
+  });
+}
+
+test("what is no fault becomes INTERNAL at every door, and nothing of it leaves", async () => {
+  const broken = await givenDoors({
+    createCredential: async () => {
+      throw new Error("secret inside");
+    },
+  });
+  try {
+    for (const door of DOORS) {
+      const answer = await door.create(broken, { serviceAccountId: "sa-one" }, { token: GOOD_TOKEN });
+      assert.equal(answer.reason, "INTERNAL", door.name);
+      assert.doesNotMatch(JSON.stringify(answer), /secret inside/);
+    }
+    assert.doesNotMatch(broken.log(), /secret inside/);
+  } finally {
+    await broken.stop();
+  }
+});

@@ -1,0 +1,62 @@
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import postgres from "postgres";
+import { createLogins } from "../../src/dev/development-database.ts";
+import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/dev/embedded-postgres.ts";
+import { migrate } from "../../src/storage/migrate.ts";
+
+const DATABASE = "keyturn";
+
+/** A PostgreSQL of one test file's own, to be killed, stopped and read from, with a migrated database on it. */
+export interface TestCluster {
+  readonly serverUrl: string;
+  /** Of the postmaster that runs now. */
+  pid(): number;
+  readonly superuserUrl: string;
+  /** As superuser, a new connection: the caller ends it. */
+  connect(): postgres.Sql;
+  /** What the server has written to its log so far. */
+  log(): string;
+  /** SIGKILL to the postmaster; resolves when it has ended. */
+  kill(): Promise<void>;
+  /** Starts it again after `kill`, at the same port: crash recovery. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startCluster(settings: Readonly<Record<string, string>> = {}): Promise<TestCluster> {
+  const folder = mkdtempSync(join(tmpdir(), "keyturn-cluster-"));
+  // Where PostgreSQL runs as another user than root, that user must be able to enter.
+  chmodSync(folder, 0o755);
+  const lines: string[] = [];
+  const start = (port?: number) =>
+    startEmbeddedPostgres({
+      dataDir: join(folder, "postgres"),
+      settings: { fsync: "on", ...settings },
+      logLine: (line) => lines.push(line),
+      ...(port === undefined ? {} : { port }),
+    });
+  let running: EmbeddedPostgres = await start();
+  const { ownerUrl, serverUrl } = await createLogins(running, DATABASE);
+  await migrate(ownerUrl);
+  const superuserUrl = running.url({ ...running.superuser, database: DATABASE });
+  return {
+    serverUrl,
+    superuserUrl,
+    pid: () => running.pid,
+    connect: () => postgres(superuserUrl, { max: 1, onnotice: () => {} }),
+    log: () => lines.join("\n"),
+    async kill() {
+      process.kill(running.pid, "SIGKILL");
+      await running.exited;
+    },
+    async restart() {
+      running = await start(running.port);
+    },
+    async stop() {
+      await running.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
