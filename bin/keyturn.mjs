@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Plain JavaScript of long ago, so that a Node which cannot run the rest still says what to do.
+// JavaScript of long ago (no top-level await, no `??=`), so that a Node which cannot run the rest still says what to do.
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 // Type stripping came without a flag in 22.18 and in 23.6.
 if (major < 22 || (major === 22 && minor < 18) || (major === 23 && minor < 6)) {
@@ -9,4 +9,9 @@ if (major < 22 || (major === 22 && minor < 18) || (major === 23 && minor < 6)) {
   );
   process.exit(1);
 }
-import("../src/main.ts");
+// argon2 works in libuv's threads, which file, DNS and signature work share: as many hashes as there are cores must leave
+// some free (docs/adr/0004). Nothing has used them yet, so it is not too late to say how many there are.
+import("node:os").then(({ availableParallelism }) => {
+  process.env.UV_THREADPOOL_SIZE = process.env.UV_THREADPOOL_SIZE || String(availableParallelism() + 4);
+  return import("../src/main.ts");
+});

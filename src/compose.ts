@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { createHasher } from "./auth/hasher.ts";
 import type { KeySet } from "./auth/key-set.ts";
 import { createMint } from "./auth/mint.ts";
@@ -10,12 +11,14 @@ import type { Config } from "./config.ts";
 import { openAdminDoor } from "./door/admin.ts";
 import { openGrpcDoor } from "./door/grpc.ts";
 import { openHttpDoor } from "./door/http.ts";
+import { LIMITS } from "./limits.ts";
 import type { Log } from "./observability/log.ts";
 import { createMetrics } from "./observability/metrics.ts";
 import { credentialServiceHandlers } from "./rpc/handlers/credential-service.ts";
 import { createKernel } from "./rpc/kernel.ts";
 import { openCredentials } from "./storage/credentials.ts";
 import { openDatabase } from "./storage/database.ts";
+import { examineLogin } from "./storage/login-rights.ts";
 import { databaseState } from "./storage/readiness.ts";
 
 /** What comes from the configuration in production, and from the data folder in development. */
@@ -29,23 +32,13 @@ export interface Foundations {
 export interface Keyturn {
   /** `host:port` of each door. */
   readonly addresses: { readonly grpc: string; readonly http: string; readonly admin: string };
-  readonly db: ReturnType<typeof openDatabase>;
+  /** Resolves when the service turns out not to be fit to go on, which the log has said. */
+  readonly unfit: Promise<void>;
   /** Stops accepting, lets calls in flight finish for `timeoutMs`, then closes everything. */
   stop(timeoutMs: number): Promise<void>;
 }
 
-/** Limits that hold whatever the configuration says (docs/operations.md). */
-const LIMITS = {
-  messageBytesMax: 64 * 1024,
-  headerBytesMax: 16 * 1024,
-  concurrentStreamsMax: 100,
-  defaultDeadlineMs: 10_000,
-  deadlineMsMax: 30_000,
-  databaseQueueMax: 512,
-  databaseQueueWaitMsMax: 200,
-  lockTimeoutMs: 1_000,
-  cancelGraceMs: 2_000,
-} as const;
+const LOGIN_KNOWN_WITHIN_MS = 1_000;
 
 /** The composition root: builds every part from the configuration, and says in which order they end. */
 export async function startKeyturn(config: Config, foundations: Foundations, log: Log): Promise<Keyturn> {
@@ -68,6 +61,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
   const db = openDatabase({
     url: foundations.databaseUrl,
     connectionsMax: config.databaseConnectionsMax,
+    connectionsOfGroupMax: Math.ceil(config.databaseConnectionsMax / 2),
     queueMax: LIMITS.databaseQueueMax,
     queueWaitMsMax: LIMITS.databaseQueueWaitMsMax,
     statementTimeoutMs: LIMITS.deadlineMsMax,
@@ -102,6 +96,13 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     metrics,
   });
 
+  const login = examineLogin(db, !config.production);
+  const unfit = login.known.then((rights) => {
+    if (rights.length === 0) return new Promise<void>(() => {});
+    log.event("fatal", "the database login has rights that a server must not have", { rights });
+    return undefined;
+  });
+
   let draining = false;
   const unreadyParts = async (): Promise<string[]> => {
     const state = await databaseState(db, AbortSignal.timeout(1_000));
@@ -111,6 +112,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     return [
       ...(draining ? ["draining"] : []),
       ...(state === "ready" ? [] : [`database ${state}`]),
+      ...(login.excessive()?.length === 0 ? [] : ["database login"]),
       ...waiting,
     ];
   };
@@ -121,6 +123,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     await admin?.close(0);
     await mint.close();
     for (const keySet of keySets.values()) keySet.close();
+    login.stop();
     await db.close(1_000);
   };
   try {
@@ -133,6 +136,10 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
       unreadyParts,
     });
     opened.push(admin);
+    // No call is taken under a login that is known to be unfit; a database that is away is no reason not to start.
+    await Promise.race([login.known, delay(LOGIN_KNOWN_WITHIN_MS, undefined, { ref: false })]);
+    if ((login.excessive() ?? []).length > 0)
+      throw new Error("take a database login that is made for servers");
     const grpc = await openGrpcDoor({
       ...LIMITS,
       kernel,
@@ -147,7 +154,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     for (const keySet of keySets.values()) keySet.ready().catch(() => {});
     return {
       addresses: { grpc: addressOf(grpc), http: addressOf(http), admin: addressOf(admin) },
-      db,
+      unfit,
       async stop(timeoutMs) {
         draining = true;
         await closeParts(timeoutMs);

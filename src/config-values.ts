@@ -84,3 +84,27 @@ function succeeds(attempt: () => void): boolean {
     return false;
   }
 }
+
+export interface RootKeyText {
+  /** The variable to name in a mistake. */
+  readonly name: "KEYTURN_ROOT_KEY" | "KEYTURN_ROOT_KEY_FILE";
+  readonly text?: string;
+  readonly problem?: string;
+}
+
+/** The root keys stand in a variable or in a file that another one names. */
+export function readRootKeyText(
+  env: Readonly<Record<string, string | undefined>>,
+  readFile: (path: string) => string,
+): RootKeyText {
+  const { KEYTURN_ROOT_KEY: text, KEYTURN_ROOT_KEY_FILE: file } = env;
+  if (file === undefined) return { name: "KEYTURN_ROOT_KEY", ...(text === undefined ? {} : { text }) };
+  const name = "KEYTURN_ROOT_KEY_FILE";
+  if (text !== undefined)
+    return { name, problem: `KEYTURN_ROOT_KEY and ${name} are both set: leave one out` };
+  try {
+    return { name, text: readFile(file).trim() };
+  } catch {
+    return { name, problem: `${name} cannot be read` };
+  }
+}

@@ -1,6 +1,15 @@
 import { z } from "zod";
 import type { KeyRing } from "./auth/root-keys.ts";
-import { databaseUrl, issuers, lifetime, list, port, rootKeys, whole } from "./config-values.ts";
+import {
+  databaseUrl,
+  issuers,
+  lifetime,
+  list,
+  port,
+  readRootKeyText,
+  rootKeys,
+  whole,
+} from "./config-values.ts";
 import { type CredentialPolicy, DEFAULT_POLICY } from "./domain/policy.ts";
 import { SECRET_PREFIX_DEFAULT, SECRET_PREFIX_PATTERN } from "./domain/secret.ts";
 
@@ -52,7 +61,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 export function readConfig(env: Env, deps: ConfigDeps): ConfigResult {
   const set = withoutEmpty(env);
   const production = isProduction(env);
-  const rootKey = readRootKeyText(set, deps);
+  const rootKey = readRootKeyText(set, deps.readFile);
   const parsed = schemaOf(production, deps.cores).safeParse({ ...set, KEYTURN_ROOT_KEY: rootKey.text });
   const mistakes = [
     ...(rootKey.problem === undefined ? [] : [rootKey.problem]),
@@ -61,6 +70,7 @@ export function readConfig(env: Env, deps: ConfigDeps): ConfigResult {
       .filter(({ name }) => name !== "KEYTURN_ROOT_KEY" || rootKey.problem === undefined)
       .map(({ name, message }) => `${name === "KEYTURN_ROOT_KEY" ? rootKey.name : name} ${message}`),
     ...lifetimeMistakes(set),
+    ...modeMistakes(set),
   ];
   if (mistakes.length > 0 || parsed.data === undefined) return { mistakes };
   return { config: toConfig(production, parsed.data) };
@@ -75,6 +85,12 @@ export function readDatabaseUrl(
   });
   if (parsed.success) return { databaseUrl: parsed.data };
   return { mistakes: parsed.error.issues.map(({ message }) => `DATABASE_URL ${message}`) };
+}
+
+/** `NODE_ENV=prod` must not quietly mean a development issuer and seed data. */
+function modeMistakes(env: Env): string[] {
+  const isKnown = [undefined, "production", "development", "test"].includes(env["NODE_ENV"]);
+  return isKnown ? [] : ["NODE_ENV must be production, development, test or absent"];
 }
 
 export function isProduction(env: Env): boolean {
@@ -131,26 +147,6 @@ function schemaOf(production: boolean, cores: number) {
 }
 
 type Settings = z.output<ReturnType<typeof schemaOf>>;
-
-interface RootKeyText {
-  /** The variable to name in a mistake. */
-  readonly name: "KEYTURN_ROOT_KEY" | "KEYTURN_ROOT_KEY_FILE";
-  readonly text?: string;
-  readonly problem?: string;
-}
-
-function readRootKeyText(env: Env, deps: ConfigDeps): RootKeyText {
-  const { KEYTURN_ROOT_KEY: text, KEYTURN_ROOT_KEY_FILE: file } = env;
-  if (file === undefined) return { name: "KEYTURN_ROOT_KEY", ...(text === undefined ? {} : { text }) };
-  const name = "KEYTURN_ROOT_KEY_FILE";
-  if (text !== undefined)
-    return { name, problem: `KEYTURN_ROOT_KEY and ${name} are both set: leave one out` };
-  try {
-    return { name, text: deps.readFile(file).trim() };
-  } catch {
-    return { name, problem: `${name} cannot be read` };
-  }
-}
 
 /** Apart from the rest, as a rule over several variables is not looked at while any other variable is wrong. */
 function lifetimeMistakes(env: Env): string[] {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { createProgram } from "./cli/program.ts";
 import { isProduction, readConfig, readDatabaseUrl } from "./config.ts";
+import { defectFields } from "./observability/log.ts";
 
 /** The process: the one file that reads the environment and the arguments, and the one that ends it. */
 function orExit<T extends object>(result: T | { readonly mistakes: readonly string[] }): T {
@@ -40,6 +41,14 @@ const program = createProgram({
     if (process.env["npm_lifecycle_event"] !== undefined) watchParent(handler);
   },
 });
+
+// Not the message: what a driver throws may quote a row. The exit hook of the embedded database still runs.
+for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+  process.on(event, (err: unknown) => {
+    process.stderr.write(`${JSON.stringify({ event, ...defectFields(err) })}\n`);
+    process.exit(1);
+  });
+}
 
 try {
   process.exitCode = await program(process.argv);

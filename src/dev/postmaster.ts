@@ -73,6 +73,10 @@ export async function spawnPostmaster(options: {
   await once(child, "spawn");
   const exited = exitOf(child, child.stderr);
   const pid = child.pid as number;
+  // Whatever ends this process, short of SIGKILL, ends its server as well.
+  const endWithUs = () => void child.kill("SIGINT");
+  process.once("exit", endWithUs);
+  void exited.then(() => process.off("exit", endWithUs));
   return { pid, port, exited, recentLog: () => recent.join("\n"), stop: () => stop(child, exited, binaries) };
 }
 

@@ -147,4 +147,4 @@ function pathOf(stack: readonly Open[]): string {
   return path;
 }
 
-const shortened = (key: string): string => key.slice(0, REPORTED_KEY_LENGTH_MAX);
+const shortened = (key: string): string => key.slice(0, REPORTED_KEY_LENGTH_MAX).toWellFormed();

@@ -8,13 +8,13 @@ import {
 } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import { universalResponseToNodeResponse } from "@connectrpc/connect-node";
-import { FaultError, invalidArgument } from "../domain/fault.ts";
+import { type Fault, FaultError, invalidArgument } from "../domain/fault.ts";
 import { type Call, callKey } from "../rpc/call.ts";
-import { callOf } from "../rpc/chain.ts";
+import { callOf, neverRead } from "../rpc/chain.ts";
 import { decodeStrictJson, messageFromBinary, messageFromJson } from "../rpc/decode.ts";
 import type { Kernel } from "../rpc/kernel.ts";
 import { readBody } from "./body.ts";
-import { commonHeaders, faultHeaders } from "./http-answer.ts";
+import { commonHeaders, faultHeaders, sendFault } from "./http-answer.ts";
 import type { OpenHttpCall } from "./rest.ts";
 
 export interface ConnectProtocols {
@@ -53,8 +53,9 @@ export function createConnectProtocols(kernel: Kernel, messageBytesMax: number):
     offers: (path) => handlers.has(path),
     async handle(path, req, res, open) {
       const handler = handlers.get(path) as UniversalHandler;
-      requireProtocol(handler, req);
       const call = open(handler.method as Call["method"], "connect");
+      const unsupported = unsupportedProtocol(handler, req);
+      if (unsupported !== undefined) return refuse(kernel, call, unsupported, res);
       const run = (body: UniversalServerRequest["body"], problem: (() => never) | undefined) =>
         handler({ ...universal(req, path, call, problem), body });
       const body = (await kernel.admits(call)) ? await readStrictly(req, call, messageBytesMax) : undefined;
@@ -76,14 +77,22 @@ function answerHeaders(call: Call): OutgoingHttpHeaders {
 /** Connect would also take gRPC-Web as JSON, past our strict reading of it, and as text, which its handlers then refuse. */
 const STRICT_CONTENT_TYPE = /^application\/(json|proto|grpc-web(\+proto)?)(\s*;|$)/i;
 
-function requireProtocol(handler: UniversalHandler, req: IncomingMessage): void {
+function unsupportedProtocol(handler: UniversalHandler, req: IncomingMessage): Fault | undefined {
   if (!handler.allowedMethods.includes(req.method ?? "")) {
-    throw new FaultError({ kind: "method_not_allowed", allowedMethods: handler.allowedMethods });
+    return { kind: "method_not_allowed", allowedMethods: handler.allowedMethods };
   }
   const contentType = req.headers["content-type"] ?? "";
-  if (!STRICT_CONTENT_TYPE.test(contentType) || !handler.supportedContentType(contentType)) {
-    throw new FaultError({ kind: "content_type_unsupported" });
-  }
+  const isSupported = STRICT_CONTENT_TYPE.test(contentType) && handler.supportedContentType(contentType);
+  return isSupported ? undefined : { kind: "content_type_unsupported" };
+}
+
+/** In no protocol of Connect's that the request could be answered in, so in the envelope of the REST edge. */
+async function refuse(kernel: Kernel, call: Call, fault: Fault, res: ServerResponse): Promise<void> {
+  const read = () => {
+    throw new FaultError(fault);
+  };
+  await kernel.invoke(call, read).catch(() => {});
+  sendFault(res, call.requestId, call.fault ?? fault);
 }
 
 /** The request as Connect wants it. Its URL has no part of the Host header: nothing of ours depends on that. */
@@ -146,11 +155,6 @@ function toUniversal(body: StrictBody | undefined): UniversalServerRequest["body
 async function* oneChunk(bytes: Uint8Array | undefined): AsyncGenerator<Uint8Array> {
   if (bytes !== undefined) yield bytes;
 }
-
-/** The chain refuses such a call before it looks at the message. */
-const neverRead = (): never => {
-  throw new TypeError("the message of a refused call was read");
-};
 
 /** Decodes again what Connect could not, to say which field it was. */
 function misread(call: Call, body: StrictBody | undefined): never {

@@ -12,6 +12,7 @@ import {
 import { HealthImplementation } from "grpc-health-check";
 import { type Fault, FaultError } from "../domain/fault.ts";
 import { type Call, plainAddress } from "../rpc/call.ts";
+import { neverRead } from "../rpc/chain.ts";
 import { messageFromBinary } from "../rpc/decode.ts";
 import type { Kernel } from "../rpc/kernel.ts";
 import { timeoutMsOf } from "../rpc/timeout.ts";
@@ -177,11 +178,6 @@ function withRequestId(call: Call): Metadata {
 
 function raise(fault: Fault): never {
   throw new FaultError(fault);
-}
-
-/** The chain refuses such a call before it looks at the message. */
-function neverRead(): never {
-  throw new TypeError("the message of a refused call was read");
 }
 
 function bind(server: Server, host: string, port: number): Promise<number> {

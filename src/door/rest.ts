@@ -1,11 +1,12 @@
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { DescMessage, DescMethodUnary, JsonObject, MessageShape } from "@bufbuild/protobuf";
 import { FaultError, invalidArgument } from "../domain/fault.ts";
 import type { Call } from "../rpc/call.ts";
+import { neverRead } from "../rpc/chain.ts";
 import { decodeStrictJson, messageFromJson } from "../rpc/decode.ts";
 import type { Kernel } from "../rpc/kernel.ts";
 import { readBody } from "./body.ts";
-import { commonHeaders, errorEnvelope, faultHeaders, sendJson } from "./http-answer.ts";
+import { commonHeaders, sendFault, sendJson } from "./http-answer.ts";
 import { toRestJson } from "./rest-json.ts";
 import { matchRoute, type Route, routesOf } from "./routes.ts";
 
@@ -34,22 +35,15 @@ export function createRestEdge(kernel: Kernel, messageBytesMax: number): RestEdg
         : neverRead;
       try {
         const message = await kernel.invoke(call, read);
-        sendResult(res, call, path, message);
+        sendResult(res, call, message);
       } catch {
-        const fault = call.fault ?? { kind: "internal" };
-        const { httpStatus, body } = errorEnvelope(fault);
-        sendJson(res, httpStatus, { ...commonHeaders(call.requestId), ...faultHeaders(fault) }, body);
+        sendFault(res, call.requestId, call.fault ?? { kind: "internal" });
       }
     },
   };
 }
 
 type ReadMessage = () => MessageShape<DescMessage>;
-
-/** The chain refuses such a call before it looks at the message. */
-const neverRead: ReadMessage = () => {
-  throw new TypeError("the message of a refused call was read");
-};
 
 /** Reads the body, and leaves what is wrong with it to be thrown inside the chain, where it is logged and counted. */
 async function prepare(
@@ -126,7 +120,7 @@ function queryViolations(query: string) {
   }));
 }
 
-function sendResult(res: ServerResponse, call: Call, path: string, message: MessageShape<DescMessage>): void {
+function sendResult(res: ServerResponse, call: Call, message: MessageShape<DescMessage>): void {
   const headers = commonHeaders(call.requestId);
   const httpStatus = successStatus(call.method);
   if (httpStatus === 204) {
@@ -134,7 +128,7 @@ function sendResult(res: ServerResponse, call: Call, path: string, message: Mess
     return;
   }
   const body = toRestJson(call.method.output, message);
-  if (httpStatus === 201) Object.assign(headers, location(path, body));
+  if (httpStatus === 201) headers["location"] = locationOf(body);
   sendJson(res, httpStatus, headers, body);
 }
 
@@ -144,7 +138,7 @@ function successStatus(method: DescMethodUnary): 200 | 201 | 204 {
   return method.name.startsWith("Delete") ? 204 : 200;
 }
 
-/** Where the new resource can be read: its id below the collection that it was posted to. */
-function location(path: string, body: JsonObject): OutgoingHttpHeaders {
-  return { location: `${path}/${body["id"]}` };
+/** Where the new resource can be read: its `selfLink`, with the literal segments that the published paths have. */
+function locationOf(body: JsonObject): string {
+  return String(body["selfLink"]).replace(/^\/v1\//, "/v1/regions/global/");
 }

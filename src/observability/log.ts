@@ -50,7 +50,7 @@ function callFields(record: CallRecord): Record<string, unknown> {
  * What may be said of an unexpected error: its class, its code, and where. The text of messages, details and parameters
  * may hold values of a caller or of a row.
  */
-function defectFields(err: unknown): Record<string, unknown> {
+export function defectFields(err: unknown): Record<string, unknown> {
   const cause = err instanceof FaultError && err.cause !== undefined ? err.cause : err;
   if (!(cause instanceof Error)) return { error: typeof cause };
   const known = cause as Error & Record<"code" | "constraint_name" | "routine", unknown>;

@@ -59,3 +59,8 @@ export function unaryResponse(call: Call, message: MessageShape<DescMessage>): U
     },
   };
 }
+
+/** The message of a call that the chain refuses before it looks at it. */
+export function neverRead(): never {
+  throw new TypeError("the message of a refused call was read");
+}

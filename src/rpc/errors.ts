@@ -117,9 +117,9 @@ export function toConnectError(fault: Fault): ConnectError {
   return new ConnectError(message, code, undefined, [...details]);
 }
 
-/** Milliseconds after which the caller may try again, where the fault says so. */
+/** Milliseconds after which the caller may try again blindly; undefined where he should look first, or where it is no use. */
 export function retryDelayMsOf(fault: Fault): number | undefined {
-  if (fault.kind === "unavailable") return fault.retryDelayMs;
+  if (fault.kind === "unavailable") return fault.inDoubt ? undefined : fault.retryDelayMs;
   return fault.kind === "lock_timeout" ? 100 : undefined;
 }
 
@@ -150,7 +150,8 @@ function limitReached(fault: Extract<Fault, { kind: "credential_limit_reached" }
 }
 
 function unavailableStatus(fault: Extract<Fault, { kind: "unavailable" }>): Status {
-  const details = [retryInfo(fault.retryDelayMs)];
+  const retryDelayMs = retryDelayMsOf(fault);
+  const details = retryDelayMs === undefined ? [] : [retryInfo(retryDelayMs)];
   switch (fault.part) {
     case "key_set":
       return status(

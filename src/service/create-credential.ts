@@ -4,6 +4,7 @@ import type { IssuedCredential } from "../domain/credential.ts";
 import {
   credentialLimitReached,
   expiryRefused,
+  FaultError,
   isCertainlyUnwritten,
   serviceAccountNotFound,
 } from "../domain/fault.ts";
@@ -45,6 +46,8 @@ export async function createCredential(
   switch (outcome.kind) {
     case "account_unknown":
       throw serviceAccountNotFound(req.serviceAccountId);
+    case "deadline_exceeded":
+      throw new FaultError({ kind: "deadline_exceeded" });
     case "limit_reached":
       throw credentialLimitReached(req.serviceAccountId, outcome);
     default:

@@ -21,6 +21,8 @@ export interface CreateCredentialStatement {
 export type CreateCredentialOutcome =
   | { readonly kind: "created"; readonly credential: Credential }
   | { readonly kind: "account_unknown" }
+  /** The lock was too long in coming, and nothing was written for a caller who has gone. */
+  | { readonly kind: "deadline_exceeded" }
   | ExpiryFault
   | {
       readonly kind: "limit_reached";
@@ -30,7 +32,7 @@ export type CreateCredentialOutcome =
     };
 
 interface CreateCredentialRow {
-  readonly outcome: CreateCredentialOutcome["kind"] | "deadline_exceeded";
+  readonly outcome: CreateCredentialOutcome["kind"];
   readonly uid: string;
   readonly created_at: Date;
   readonly expires_at: Date;
@@ -63,6 +65,7 @@ export function openCredentials(db: Database, policy: CredentialPolicy): Credent
               ${policy.activeCredentialsMax},
               ${caller.issuer}, ${caller.subject}, ${statement.clientAddress ?? null}, ${statement.requestId},
               ${Math.max(0, Math.floor(writeUntil - performance.now()))})`,
+        `${caller.organizationId}/${statement.serviceAccountId}`,
       );
       if (row === undefined) throw new FaultError({ kind: "internal" });
       return toOutcome(row, statement);
@@ -75,7 +78,8 @@ function toOutcome(row: CreateCredentialRow, statement: CreateCredentialStatemen
     case "created":
       return { kind: "created", credential: toCredential(row, statement) };
     case "account_unknown":
-      return { kind: "account_unknown" };
+    case "deadline_exceeded":
+      return { kind: row.outcome };
     case "expiry_in_past":
     case "expiry_below_minimum":
     case "expiry_above_maximum":
@@ -87,8 +91,6 @@ function toOutcome(row: CreateCredentialRow, statement: CreateCredentialStatemen
         activeCount: row.active_count,
         safestToDelete: row.safest_to_delete,
       };
-    case "deadline_exceeded":
-      throw new FaultError({ kind: "deadline_exceeded" });
   }
 }
 

@@ -1,9 +1,11 @@
-import { abortFault, type FaultError, unavailable } from "../domain/fault.ts";
+import { abortFault, FaultError, unavailable } from "../domain/fault.ts";
 import { createLane, type Lane, type LaneOptions, type Statement } from "./lane.ts";
 
 export interface DatabaseOptions extends LaneOptions {
   /** Connections, and so statements at a time. */
   readonly connectionsMax: number;
+  /** Statements at a time that may wait for the same row, so that one busy account cannot take every connection. */
+  readonly connectionsOfGroupMax: number;
   /** Callers that may wait for a connection; one more is shed. */
   readonly queueMax: number;
   /** Milliseconds that a caller waits for a connection before it is shed. */
@@ -16,10 +18,11 @@ export interface Database {
   /**
    * Runs one statement. The caller is answered as soon as `signal` aborts, whatever the server does; the statement is
    * then cancelled.
+   * @param group what the statement locks, such as one service account: at most `connectionsOfGroupMax` at a time.
    * @throws FaultError unavailable (queue full, waited too long, database out of reach), lock_timeout,
    *   deadline_exceeded, cancelled, internal.
    */
-  run<Row extends object>(signal: AbortSignal, statement: Statement<Row>): Promise<Row[]>;
+  run<Row extends object>(signal: AbortSignal, statement: Statement<Row>, group?: string): Promise<Row[]>;
   stats(): {
     readonly connections: number;
     readonly inUse: number;
@@ -31,6 +34,7 @@ export interface Database {
 }
 
 interface Waiter {
+  readonly group: string | undefined;
   readonly give: (lane: Lane) => void;
   readonly refuse: (err: FaultError) => void;
 }
@@ -44,27 +48,39 @@ export function openDatabase(options: DatabaseOptions): Database {
   const lanes: readonly Lane[] = Array.from({ length: options.connectionsMax }, () => createLane(options));
   const idle = [...lanes];
   const waiters = new Set<Waiter>();
-  let inUse = 0;
+  const groups = new Map<string, number>();
   let shed = 0;
   let closing = false;
+  let onIdle: (() => void) | undefined;
 
   function refuse(): FaultError {
     shed += 1;
     return unavailable("database_queue", options.queueWaitMsMax);
   }
 
-  function acquire(signal: AbortSignal): Promise<Lane> | Lane {
-    const lane = idle.pop();
+  function hasRoom(group: string | undefined): boolean {
+    return group === undefined || (groups.get(group) ?? 0) < options.connectionsOfGroupMax;
+  }
+
+  function count(group: string | undefined, change: 1 | -1): void {
+    if (group === undefined) return;
+    const inFlight = (groups.get(group) ?? 0) + change;
+    if (inFlight === 0) groups.delete(group);
+    else groups.set(group, inFlight);
+  }
+
+  function acquire(signal: AbortSignal, group: string | undefined): Promise<Lane> | Lane {
+    const lane = hasRoom(group) ? idle.pop() : undefined;
     if (lane !== undefined) {
-      inUse += 1;
+      count(group, 1);
       options.onWait?.(0);
       return lane;
     }
     if (waiters.size >= options.queueMax) throw refuse();
-    return waitForLane(signal);
+    return waitForLane(signal, group);
   }
 
-  function waitForLane(signal: AbortSignal): Promise<Lane> {
+  function waitForLane(signal: AbortSignal, group: string | undefined): Promise<Lane> {
     const since = performance.now();
     return new Promise((resolve, reject) => {
       const leave = () => {
@@ -73,6 +89,7 @@ export function openDatabase(options: DatabaseOptions): Database {
         signal.removeEventListener("abort", onAbort);
       };
       const waiter: Waiter = {
+        group,
         give: (lane) => {
           leave();
           options.onWait?.(performance.now() - since);
@@ -84,42 +101,58 @@ export function openDatabase(options: DatabaseOptions): Database {
         },
       };
       const onAbort = () => waiter.refuse(abortFault(signal));
-      const timer = setTimeout(() => waiter.refuse(refuse()), options.queueWaitMsMax);
+      // Behind callers of its own group it waits for what they lock, and as long as for that lock itself.
+      const isBehindGroup = !hasRoom(group);
+      const timer = setTimeout(
+        () => waiter.refuse(isBehindGroup ? new FaultError({ kind: "lock_timeout" }) : refuse()),
+        isBehindGroup ? options.lockTimeoutMs : options.queueWaitMsMax,
+      );
       signal.addEventListener("abort", onAbort, { once: true });
       waiters.add(waiter);
     });
   }
 
-  function release(lane: Lane): void {
-    const [next] = waiters;
-    if (next === undefined) {
-      inUse -= 1;
-      idle.push(lane);
-    } else {
-      next.give(lane);
+  /** The lane goes to whoever waits longest and whose group has room. */
+  function release(lane: Lane, group: string | undefined): void {
+    count(group, -1);
+    for (const waiter of waiters) {
+      if (!hasRoom(waiter.group)) continue;
+      count(waiter.group, 1);
+      waiter.give(lane);
+      return;
     }
+    idle.push(lane);
+    onIdle?.();
   }
 
   return {
-    async run(signal, statement) {
+    async run(signal, statement, group) {
       if (closing) throw unavailable("draining", 0);
       if (signal.aborted) throw abortFault(signal);
-      const lane = await acquire(signal);
+      const lane = await acquire(signal, group);
       if (signal.aborted) {
-        release(lane);
+        release(lane, group);
         throw abortFault(signal);
       }
       const { answer, free } = lane.run(signal, statement);
-      void free.then(() => release(lane));
+      void free.then(() => release(lane, group));
       return answer;
     },
-    stats: () => ({ connections: options.connectionsMax, inUse, queued: waiters.size, shed }),
+    stats: () => ({
+      connections: lanes.length,
+      inUse: lanes.length - idle.length,
+      queued: waiters.size,
+      shed,
+    }),
     async close(timeoutMs) {
       closing = true;
       for (const waiter of waiters) waiter.refuse(unavailable("draining", 0));
-      const giveUpAt = performance.now() + timeoutMs;
-      while (inUse > 0 && performance.now() < giveUpAt)
-        await new Promise((resolve) => setTimeout(resolve, 5));
+      const drained = Promise.withResolvers<void>();
+      onIdle = () => idle.length === lanes.length && drained.resolve();
+      onIdle();
+      const timer = setTimeout(drained.resolve, timeoutMs);
+      await drained.promise;
+      clearTimeout(timer);
       await Promise.all(lanes.map((lane) => lane.close()));
     },
   };

@@ -4,4 +4,6 @@ revoke all on schema keyturn from public;
 revoke execute on all functions in schema keyturn from public;
 grant usage on schema keyturn to keyturn_app;
 grant select on all tables in schema keyturn to keyturn_app;
-grant execute on function keyturn.create_credential to keyturn_app;
+grant execute on function keyturn.create_credential(
+  text, text, text, text, text, timestamptz, integer, integer, integer, integer, text, text, inet, text, integer
+) to keyturn_app;

@@ -22,6 +22,8 @@ export type MigrationResult =
   | { readonly kind: "migrated" }
   /** Nothing to do: no table was locked, nothing replaced or granted. */
   | { readonly kind: "up_to_date" }
+  /** A later release has been here: its schema serves this one too, and its functions stay. */
+  | { readonly kind: "newer" }
   /** The role `keyturn_app` is missing and this login may not create it, so nobody but the owner can run a server. */
   | { readonly kind: "migrated_without_app_role" };
 
@@ -44,12 +46,15 @@ export async function migrate(url: string): Promise<MigrationResult> {
     await sql`select pg_advisory_lock(${MIGRATION_LOCK}::bigint)`;
     const release = fingerprint();
     if (await hasRelease(sql, release)) return { kind: "up_to_date" };
+    const seen = await seenMigrations(sql);
+    const known = new Set(migrations().map(({ folderMillis }) => folderMillis));
+    if (seen.some((time) => !known.has(time))) return { kind: "newer" };
     const hasAppRole = await ensureAppRole(sql);
     const script = [
       // Held already, unless the connection was lost and the driver has made another one.
       `select pg_advisory_xact_lock(${MIGRATION_LOCK});`,
       MIGRATIONS_TABLE,
-      ...(await pendingMigrations(sql)),
+      ...pendingMigrations(seen),
       functions(),
       hasAppRole ? readFileSync(GRANTS_FILE, "utf8") : "",
       `comment on schema keyturn is '${release}';`,
@@ -62,16 +67,21 @@ export async function migrate(url: string): Promise<MigrationResult> {
   }
 }
 
-/** The migrations that the database has not seen yet, each with the note that it has now. */
-async function pendingMigrations(sql: postgres.Sql): Promise<string[]> {
+const migrations = () => readMigrationFiles({ migrationsFolder: MIGRATIONS_FOLDER });
+
+/** The migrations that the database has seen, by the time at which each was written. */
+async function seenMigrations(sql: postgres.Sql): Promise<number[]> {
   const [{ exists } = { exists: false }] = await sql<{ exists: boolean }[]>`
     select to_regclass('keyturn.migrations') is not null as exists`;
-  const seen = exists
-    ? await sql<{ created_at: string }[]>`select created_at::text from keyturn.migrations`
-    : [];
-  const times = new Set(seen.map((row) => Number(row.created_at)));
-  return readMigrationFiles({ migrationsFolder: MIGRATIONS_FOLDER })
-    .filter(({ folderMillis }) => !times.has(folderMillis))
+  if (!exists) return [];
+  const rows = await sql<{ created_at: string }[]>`select created_at::text from keyturn.migrations`;
+  return rows.map((row) => Number(row.created_at));
+}
+
+/** The migrations that the database has not seen yet, each with the note that it has now. */
+function pendingMigrations(seen: readonly number[]): string[] {
+  return migrations()
+    .filter(({ folderMillis }) => !seen.includes(folderMillis))
     .map(({ sql: statements, hash, folderMillis }) => {
       const note = `insert into keyturn.migrations (hash, created_at) values ('${hash}', ${folderMillis});`;
       return [...statements, note].join(";\n");

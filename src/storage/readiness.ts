@@ -24,19 +24,10 @@ export async function databaseState(db: Database, signal: AbortSignal): Promise<
     return row?.migrated === true ? "ready" : "migrations";
   } catch (err) {
     // A database that answers, but knows no such table or does not let this login read it, was not migrated for it.
-    return err instanceof FaultError && err.fault.kind === "internal" ? "migrations" : "unreachable";
+    if (!(err instanceof FaultError)) return "unreachable";
+    if (err.fault.kind === "internal") return "migrations";
+    // Our own queue is full, which says nothing against the database: an overload must not take every replica away.
+    const isQueued = err.fault.kind === "unavailable" && err.fault.part === "database_queue";
+    return isQueued ? "ready" : "unreachable";
   }
-}
-
-/** Rights that would let a defect of the server undo what the functions promise. @throws FaultError */
-export async function excessiveRights(db: Database, signal: AbortSignal): Promise<readonly string[]> {
-  const [row] = await db.run<{ superuser: boolean; bypassrls: boolean }>(
-    signal,
-    (sql) =>
-      sql`select rolsuper as superuser, rolbypassrls as bypassrls from pg_roles where rolname = current_user`,
-  );
-  return [
-    ...(row?.superuser === true ? ["SUPERUSER"] : []),
-    ...(row?.bypassrls === true ? ["BYPASSRLS"] : []),
-  ];
 }

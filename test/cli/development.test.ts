@@ -5,10 +5,10 @@ import { test } from "node:test";
 import { givenDatabase } from "../support/database.ts";
 import { startIssuer } from "../support/issuer.ts";
 import { eventually } from "../support/stored.ts";
+import { givenDataDir } from "./data-folder.ts";
 import {
   create,
   developmentEnv,
-  givenDataDir,
   runCommand,
   type Scope,
   scopeOf,

@@ -3,16 +3,8 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import {
-  accepts,
-  create,
-  databaseOf,
-  developmentEnv,
-  givenDataDir,
-  runCommand,
-  scopeOf,
-  startDevelopment,
-} from "./keyturn-command.ts";
+import { accepts, databaseOf, givenDataDir } from "./data-folder.ts";
+import { create, developmentEnv, runCommand, scopeOf, startDevelopment } from "./keyturn-command.ts";
 
 const ACME = "sa-pipeline-prod";
 const GLOBEX = "sa-reporting";

@@ -1,10 +1,5 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
-import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
-import { connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -66,6 +61,9 @@ export function startCommand(
   const ended = once(child, "close").then(([code, signal]) => code ?? signal);
   scope.after(() => {
     child.kill("SIGKILL");
+    // A process that it has started may hold its output open for ever.
+    child.stdout.destroy();
+    child.stderr.destroy();
     return ended;
   });
   const [out, err] = [createInterface({ input: child.stdout }), createInterface({ input: child.stderr })];
@@ -147,52 +145,6 @@ export function developmentEnv(dataDir: string): Env {
     KEYTURN_ARGON2_MEMORY_KIB: "64",
     KEYTURN_ARGON2_PASSES: "1",
   };
-}
-
-/** An empty data folder. Afterwards the database that a failed test may have left in it is ended, and it is removed. */
-export async function givenDataDir(scope: Scope): Promise<string> {
-  const dataDir = await mkdtemp(join(tmpdir(), "keyturn-data-"));
-  // Where PostgreSQL runs as another user than root, that user must be able to enter.
-  await chmod(dataDir, 0o755);
-  scope.after(async () => {
-    const database = await databaseOf(dataDir);
-    if (database !== undefined && isRunning(database.pid)) process.kill(database.pid, "SIGQUIT");
-    await rm(dataDir, { recursive: true, maxRetries: 10 });
-  });
-  return dataDir;
-}
-
-/** The embedded database that runs, or was killed, on a data folder. */
-export async function databaseOf(dataDir: string): Promise<{ pid: number; port: number } | undefined> {
-  const text = await readFile(join(dataDir, "postgres", "postmaster.pid"), "utf8").catch(() => undefined);
-  if (text === undefined) return undefined;
-  const lines = text.split("\n");
-  return { pid: Number(lines[0]), port: Number(lines[3]) };
-}
-
-/** Whether the process lives. One that has ended and that nobody has collected yet does not. */
-export function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  const stat = `/proc/${pid}/stat`;
-  return !existsSync(stat) || !/\) Z /.test(readFileSync(stat, "utf8"));
-}
-
-/** Whether something accepts connections at `host:port`. */
-export async function accepts(address: string): Promise<boolean> {
-  const [host = "", port] = address.split(":");
-  const socket = connect({ host, port: Number(port) });
-  try {
-    await once(socket, "connect");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
 }
 
 /** POSTs a create to a server as the seed's curl does, and answers the status and the JSON. */

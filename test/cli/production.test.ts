@@ -5,15 +5,8 @@ import { test } from "node:test";
 import { givenAccount, givenDatabase } from "../support/database.ts";
 import { startIssuer } from "../support/issuer.ts";
 import { environment, ROOT_KEY } from "../support/keyturn.ts";
-import {
-  create,
-  developmentEnv,
-  givenDataDir,
-  runCommand,
-  type Scope,
-  scopeOf,
-  startCommand,
-} from "./keyturn-command.ts";
+import { givenDataDir } from "./data-folder.ts";
+import { create, developmentEnv, runCommand, type Scope, scopeOf, startCommand } from "./keyturn-command.ts";
 
 const PRODUCTION = { NODE_ENV: "production" };
 const LISTENING = (line: string) => (line.includes('"msg":"listening"') ? JSON.parse(line) : undefined);
@@ -121,23 +114,24 @@ test("production migrates nothing by itself: a server on an empty database says 
 });
 
 const LOGINS = [
-  { right: "SUPERUSER", attribute: "superuser" },
-  { right: "BYPASSRLS", attribute: "bypassrls" },
+  { right: "SUPERUSER", attributes: "superuser" },
+  { right: "BYPASSRLS", attributes: "bypassrls" },
+  { right: "WRITES_TABLES", attributes: "in role keyturn_owner" },
 ];
-for (const { right, attribute } of LOGINS) {
-  test(`a server whose login has ${right} says so in one line and exits 1`, async (t) => {
+for (const { right, attributes } of LOGINS) {
+  test(`a server whose login has ${right} says so in one line and exits 1, without opening a door`, async (t) => {
     const scope = scopeOf(t);
     const { db, env } = await givenProduction(scope);
-    const login = `login_${attribute}_${process.pid}`;
-    await db.sql.unsafe(`create role ${login} login ${attribute} password 'geheim' in role keyturn_app`);
+    const login = `login_${right.toLowerCase()}_${process.pid}`;
+    await db.sql.unsafe(`create role ${login} login password 'geheim' ${attributes}`);
+    await db.sql.unsafe(`grant keyturn_app to ${login}`);
     scope.after(() => db.sql.unsafe(`drop role ${login}`));
     const url = new URL(db.serverUrl);
     Object.assign(url, { username: login, password: "geheim" });
-    const { status, out } = await runCommand(scope, ["serve"], { ...env, DATABASE_URL: url.href });
+    const { status, out, err } = await runCommand(scope, ["serve"], { ...env, DATABASE_URL: url.href });
     assert.equal(status, 1);
-    const fatal = out.split("\n").filter((line) => line.includes('"level":60'));
-    assert.equal(fatal.length, 1);
-    assert.deepEqual(JSON.parse(fatal[0] ?? "").rights, [right]);
-    for (const secret of ["geheim", ROOT_KEY]) assert.doesNotMatch(out, new RegExp(secret));
+    const [fatal, ...more] = out.split("\n").map((line) => JSON.parse(line));
+    assert.deepEqual([fatal.level, fatal.rights, more], [60, [right], []]);
+    for (const secret of ["geheim", ROOT_KEY]) assert.equal(`${out}${err}`.includes(secret), false);
   });
 }

@@ -5,17 +5,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, beforeEach, type TestContext, test } from "node:test";
-import {
-  accepts,
-  create,
-  databaseOf,
-  developmentEnv,
-  givenDataDir,
-  isRunning,
-  runCommand,
-  scopeOf,
-  startDevelopment,
-} from "./keyturn-command.ts";
+import { accepts, databaseOf, givenDataDir, isRunning } from "./data-folder.ts";
+import { create, developmentEnv, runCommand, scopeOf, startDevelopment } from "./keyturn-command.ts";
 
 const ACME = "sa-pipeline-prod";
 const FILES_AT_REST = [

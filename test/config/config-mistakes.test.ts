@@ -47,6 +47,7 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
   KEYTURN_ACTIVE_CREDENTIALS_MAX: ["0", "101"],
   KEYTURN_REFLECTION: ["true", "ON"],
   LOG_LEVEL: ["verbose", "INFO", "geheim"],
+  NODE_ENV: ["prod", "Production", " production", "staging", "geheim"],
 };
 for (const [name, values] of Object.entries(REFUSED)) {
   test(`${name} is refused by its name, and its value is not repeated, for ${values.length} wrong values`, () => {

@@ -59,7 +59,7 @@ test("production with what it demands has the same defaults, but no reflection",
 
 const VARIABLES: { env: Env; sets: Partial<typeof rest> | { policy: Partial<Config["policy"]> } }[] = [
   { env: { NODE_ENV: "test" }, sets: {} },
-  { env: { NODE_ENV: "Production" }, sets: {} },
+  { env: { NODE_ENV: "development" }, sets: {} },
   { env: { KEYTURN_HOST: "0.0.0.0" }, sets: { host: "0.0.0.0" } },
   { env: { KEYTURN_ADMIN_HOST: "::1" }, sets: { adminHost: "::1" } },
   { env: { KEYTURN_GRPC_PORT: "0" }, sets: { grpcPort: 0 } },

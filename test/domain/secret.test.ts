@@ -100,12 +100,7 @@ test("the published pattern finds secrets in text and leaves longer runs alone",
   for (const escaped of [`%3D${first}%26`, `\\n${first}\\n`, `x_${first}`]) {
     assert.deepEqual(escaped.match(new RegExp(secretPattern("plt"), "g")), [first]);
   }
-  for (const near of [
-    `${first}x`,
-    `${first}_`,
-    first.toUpperCase(),
-    first.slice(1),
-  ]) {
+  for (const near of [`${first}x`, `${first}_`, first.toUpperCase(), first.slice(1)]) {
     assert.doesNotMatch(near, new RegExp(secretPattern("plt")));
   }
 });

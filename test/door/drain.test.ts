@@ -11,7 +11,7 @@ import { rawConnection } from "../support/raw-http.ts";
 
 /** Far longer than any test may take: whoever waits for it fails by the test's own limit. */
 const LONG_MS = 600_000;
-const LIMIT = { timeout: 20_000 };
+const LIMIT = { timeout: 10_000 };
 
 const GET = "GET /nowhere HTTP/1.1\r\nhost: a\r\n\r\n";
 

@@ -25,7 +25,9 @@ const ERRORS: readonly (readonly [what: string, status: number, method: string, 
 
 for (const [what, status, method, path] of ERRORS) {
   test(`${what} is answered ${status} in the seed's envelope, with a request id, and kept by no cache`, async () => {
-    const res = await rest(h, path(), { method });
+    const { organizationId } = await h.givenAccount();
+    const token = await h.token(organizationId);
+    const res = await rest(h, path(), { method, ...(status === 401 ? {} : { token }) });
     assert.equal(res.status, status);
     assert.deepEqual(Object.keys(res.body), ["error"]);
     assert.deepEqual(Object.keys(res.body.error), ["code", "message", "details"]);
@@ -42,8 +44,10 @@ for (const [what, status, method, path] of ERRORS) {
 }
 
 test("a path that has other methods names them in Allow", async () => {
+  const { organizationId } = await h.givenAccount();
+  const token = await h.token(organizationId);
   for (const path of [credentialsPath("sa-one"), CREATE_PATH]) {
-    const res = await rest(h, path, { method: "DELETE" });
+    const res = await rest(h, path, { method: "DELETE", token });
     assert.equal(res.status, 405);
     assert.equal(res.headers.get("allow"), "POST");
     assert.equal(res.body.error.details[0].reason, "METHOD_NOT_ALLOWED");

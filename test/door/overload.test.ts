@@ -33,7 +33,10 @@ test("callers beyond the permits and the queue are shed at once, and everybody e
     assert.ok(accepted >= 1 + QUEUE_MAX, `${accepted} were accepted`);
     assert.ok(shed.length > 0, "nobody was shed");
     for (const answer of shed) assertOverloaded(answer);
-    assert.equal(await metric(h, "keyturn_hash_shed_total"), shed.length);
+    const shedByHasher = await metric(h, "keyturn_hash_shed_total");
+    assert.ok(shedByHasher > 0, "the hasher shed nobody");
+    // On a busy machine a few wait too long for a connection afterwards.
+    assert.equal(shedByHasher + (await metric(h, "keyturn_database_shed_total")), shed.length);
     const [row] = await h.db.sql<{ count: number }[]>`select count(*)::int from keyturn.credentials`;
     assert.equal(row?.count, accepted);
     await assertAlive(h);

@@ -80,6 +80,15 @@ for (const [what, token, httpStatus, code] of REFUSED) {
   });
 }
 
+test("a caller without a token hears of that, and not of his content type", async () => {
+  for (const path of [credentialsPath(account.id), CREATE_PATH]) {
+    for (const contentType of ["", "text/plain", "application/grpc"]) {
+      const headers = { "content-type": contentType };
+      assert.equal((await rest(h, path, { method: "POST", headers, body: "{}" })).status, 401, path);
+    }
+  }
+});
+
 test("a malformed request is refused before its account is looked up", async () => {
   const token = await h.token(account.organizationId);
   const headers = { "content-type": "application/json" };

@@ -184,6 +184,7 @@ const sleep = (sql: Parameters<Parameters<Database["run"]>[1]>[0]) => sql`select
 function givenPool(t: TestContext, options: Partial<DatabaseOptions> & { readonly url: string }): Database {
   const pool = openDatabase({
     connectionsMax: 1,
+    connectionsOfGroupMax: 2,
     queueMax: 100,
     queueWaitMsMax: LONG_MS,
     statementTimeoutMs: LONG_MS,

@@ -128,6 +128,18 @@ test("a database of another release gets the functions and grants of this one, o
   assert.deepEqual(await migrate(db.ownerUrl), { kind: "up_to_date" });
 });
 
+test("the schema of a later release is left as it is", async (t) => {
+  const db = await givenEmptyDatabase(t);
+  await migrate(db.ownerUrl);
+  await db.sql.unsafe(`
+    insert into keyturn.migrations (hash, created_at) select 'of a later release', max(created_at) + 1 from keyturn.migrations;
+    drop function keyturn.safest_to_delete;
+    comment on schema keyturn is 'keyturn of a later release'`);
+  const theirs = await schemaOf(db);
+  assert.deepEqual(await migrate(db.ownerUrl), { kind: "newer" });
+  assert.deepEqual(await schemaOf(db), theirs);
+});
+
 test("the migrations add up to the schema in the code: there is none left to generate", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "keyturn-migrations-"));
   t.after(() => rmSync(folder, { recursive: true }));

@@ -157,7 +157,8 @@ export const CredentialService: GenService<{
    * old one. The answer comes after the commit, so the secret works at once on every replica.
    *
    * Errors: UNAUTHENTICATED, PERMISSION_DENIED, INVALID_ARGUMENT (also for EXPIRY_IN_PAST, EXPIRY_BELOW_MINIMUM and
-   * EXPIRY_ABOVE_MAXIMUM), NOT_FOUND, RESOURCE_EXHAUSTED (CREDENTIAL_LIMIT_REACHED), ABORTED, UNAVAILABLE.
+   * EXPIRY_ABOVE_MAXIMUM), NOT_FOUND, RESOURCE_EXHAUSTED (CREDENTIAL_LIMIT_REACHED), ABORTED, UNAVAILABLE, and
+   * DEADLINE_EXCEEDED or CANCELLED, after which the credential may exist although nobody saw its secret.
    *
    * @generated from rpc keyturn.v1.CredentialService.CreateCredential
    */

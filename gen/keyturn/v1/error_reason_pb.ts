@@ -17,7 +17,9 @@ export const file_keyturn_v1_error_reason: GenFile = /*@__PURE__*/
  * the prefix `ERROR_REASON_`: `CREDENTIAL_LIMIT_REACHED`.
  *
  * Decide by reason and code, never by the message. Reasons are only ever added; treat one that you do not know by its
- * code. Only UNAVAILABLE may be tried again blindly, after the delay in RetryInfo.
+ * code. What carries a RetryInfo may be tried again blindly, after its delay: nothing was written. A call that ended
+ * without an answer (DEADLINE_EXCEEDED, CANCELLED, UNAVAILABLE with `in_doubt`) may have taken effect: list before you
+ * try again.
  *
  * @generated from enum keyturn.v1.ErrorReason
  */
@@ -108,7 +110,7 @@ export const ErrorReason = {
 
   /**
    * UNAVAILABLE, 503. The database cannot be reached or cannot answer now. Metadata `in_doubt` is `true` when the
-   * answer was lost after the statement had been sent: it may have taken effect.
+   * answer was lost after the statement had been sent: it may have taken effect, and there is no RetryInfo.
    *
    * @generated from enum value: ERROR_REASON_DATABASE_UNAVAILABLE = 11;
    */
@@ -122,14 +124,14 @@ export const ErrorReason = {
   KEY_SET_UNAVAILABLE: 12,
 
   /**
-   * DEADLINE_EXCEEDED, 504. The call's deadline, or the server's own, ran out.
+   * DEADLINE_EXCEEDED, 504. The call's deadline, or the server's own, ran out. The call may have taken effect.
    *
    * @generated from enum value: ERROR_REASON_DEADLINE_EXCEEDED = 13;
    */
   DEADLINE_EXCEEDED: 13,
 
   /**
-   * CANCELLED, 499. The caller went away.
+   * CANCELLED, 499. The caller went away. The call may have taken effect.
    *
    * @generated from enum value: ERROR_REASON_CANCELLED = 14;
    */
@@ -143,7 +145,7 @@ export const ErrorReason = {
   INTERNAL: 15,
 
   /**
-   * UNIMPLEMENTED, 404. No such RPC or path.
+   * UNIMPLEMENTED, 404. No such path. Over gRPC an unknown method is answered by the bare code.
    *
    * @generated from enum value: ERROR_REASON_ROUTE_UNKNOWN = 16;
    */
@@ -176,7 +178,9 @@ export const ErrorReason = {
  * the prefix `ERROR_REASON_`: `CREDENTIAL_LIMIT_REACHED`.
  *
  * Decide by reason and code, never by the message. Reasons are only ever added; treat one that you do not know by its
- * code. Only UNAVAILABLE may be tried again blindly, after the delay in RetryInfo.
+ * code. What carries a RetryInfo may be tried again blindly, after its delay: nothing was written. A call that ended
+ * without an answer (DEADLINE_EXCEEDED, CANCELLED, UNAVAILABLE with `in_doubt`) may have taken effect: list before you
+ * try again.
  *
  * @generated from enum keyturn.v1.ErrorReason
  */

@@ -15,7 +15,12 @@ export const shield =
     } catch (err) {
       const fault = err instanceof FaultError ? err.fault : ({ kind: "internal" } as const);
       call.fault = fault;
-      if (fault.kind === "internal" || fault.kind === "unavailable") log.defect(call.requestId, err);
+      if (fault.kind === "internal" || hasCause(err)) log.defect(call.requestId, err);
       throw toConnectError(fault);
     }
   };
+
+/** Something outside failed and is worth a look. What we refuse by ourselves, such as an overload, has no cause. */
+function hasCause(err: unknown): boolean {
+  return err instanceof FaultError && err.fault.kind === "unavailable" && err.cause !== undefined;
+}

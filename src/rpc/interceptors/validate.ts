@@ -17,5 +17,10 @@ export const validate = (): Interceptor => {
 
 function toFieldViolation(violation: Violation): FieldViolation {
   const field = violation.field.map((part) => ("localName" in part ? part.name : "")).join(".");
-  return { field, description: violation.message };
+  // The standard words would quote the regular expression.
+  const isPattern = violation.ruleId === "string.pattern";
+  return {
+    field,
+    description: isPattern ? "does not have the form that the API reference gives" : violation.message,
+  };
 }
