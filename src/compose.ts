@@ -64,6 +64,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     connectionsOfGroupMax: Math.ceil(config.databaseConnectionsMax / 2),
     queueMax: LIMITS.databaseQueueMax,
     queueWaitMsMax: LIMITS.databaseQueueWaitMsMax,
+    groupWaitMsMax: LIMITS.databaseGroupWaitMsMax,
     statementTimeoutMs: LIMITS.deadlineMsMax,
     lockTimeoutMs: LIMITS.lockTimeoutMs,
     cancelGraceMs: LIMITS.cancelGraceMs,

@@ -7,6 +7,7 @@ export const LIMITS = {
   deadlineMsMax: 30_000,
   databaseQueueMax: 512,
   databaseQueueWaitMsMax: 200,
+  databaseGroupWaitMsMax: 5_000,
   lockTimeoutMs: 1_000,
   cancelGraceMs: 2_000,
 } as const;

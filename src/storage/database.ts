@@ -10,6 +10,8 @@ export interface DatabaseOptions extends LaneOptions {
   readonly queueMax: number;
   /** Milliseconds that a caller waits for a connection before it is shed. */
   readonly queueWaitMsMax: number;
+  /** The same for a caller whose own group holds all that it may: it would wait for a lock anyway. */
+  readonly groupWaitMsMax: number;
   /** Told how long each statement waited for its connection, in milliseconds. */
   readonly onWait?: (waitedMs: number) => void;
 }
@@ -101,11 +103,11 @@ export function openDatabase(options: DatabaseOptions): Database {
         },
       };
       const onAbort = () => waiter.refuse(abortFault(signal));
-      // Behind callers of its own group it waits for what they lock, and as long as for that lock itself.
+      // Behind callers of its own group it waits for what they lock, while nothing says that the database is busy.
       const isBehindGroup = !hasRoom(group);
       const timer = setTimeout(
         () => waiter.refuse(isBehindGroup ? new FaultError({ kind: "lock_timeout" }) : refuse()),
-        isBehindGroup ? options.lockTimeoutMs : options.queueWaitMsMax,
+        isBehindGroup ? options.groupWaitMsMax : options.queueWaitMsMax,
       );
       signal.addEventListener("abort", onAbort, { once: true });
       waiters.add(waiter);

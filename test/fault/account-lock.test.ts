@@ -124,6 +124,7 @@ test("time spent on the way to a connection comes off what a create has for writ
     connectionsOfGroupMax: 1,
     queueMax: 1,
     queueWaitMsMax: 10_000,
+    groupWaitMsMax: 5_000,
     statementTimeoutMs: 10_000,
     lockTimeoutMs: 10_000,
     cancelGraceMs: 1_000,
