@@ -185,6 +185,7 @@ function givenPool(t: TestContext, options: Partial<DatabaseOptions> & { readonl
   const pool = openDatabase({
     connectionsMax: 1,
     connectionsOfGroupMax: 2,
+    groupWaitMsMax: 5_000,
     queueMax: 100,
     queueWaitMsMax: LONG_MS,
     statementTimeoutMs: LONG_MS,
