@@ -150,7 +150,11 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     });
     opened.push(grpc);
     const onDefect = (err: unknown) => log.defect("", err);
-    const http = await openHttpDoor({ ...LIMITS, kernel, host, port: config.httpPort, onDefect });
+    const onUnrouted = (reason: string, requestId: string) => {
+      metrics.unrouted(reason);
+      log.event("debug", "request that is no call", { request_id: requestId, reason });
+    };
+    const http = await openHttpDoor({ ...LIMITS, kernel, host, port: config.httpPort, onDefect, onUnrouted });
     opened.push(http);
     for (const keySet of keySets.values()) keySet.ready().catch(() => {});
     return {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Fault, FaultError } from "../domain/fault.ts";
 import { plainAddress, requestIdFrom } from "../rpc/call.ts";
+import { statusOf } from "../rpc/errors.ts";
 import type { Kernel } from "../rpc/kernel.ts";
 import { timeoutMsOf } from "../rpc/timeout.ts";
 import { createConnectProtocols } from "./connect.ts";
@@ -16,6 +17,8 @@ export interface HttpDoorOptions {
   readonly headerBytesMax: number;
   /** Default: 10 s for the headers, 15 s for the whole request, 65 s between two, looked at every 2 s. */
   readonly timeouts?: HttpTimeouts;
+  /** Told of a request that was refused before it became a call: a bad Host, no such path, not HTTP. */
+  readonly onUnrouted: (reason: string, requestId: string) => void;
   /** Told of an error that no call could be blamed for. */
   readonly onDefect: (err: unknown) => void;
 }
@@ -40,13 +43,12 @@ export async function openHttpDoor(options: HttpDoorOptions): Promise<OpenDoor> 
       const [path = ""] = (req.url ?? "").split("?", 1);
       await (connect.offers(path) ? connect.handle(path, req, res, open) : rest.handle(req, res, open));
     } catch (err) {
-      if (!(err instanceof FaultError)) options.onDefect(err);
+      const requestId = requestIdFrom(req.headers["x-request-id"]?.toString());
+      const fault: Fault = err instanceof FaultError ? err.fault : { kind: "internal" };
+      if (err instanceof FaultError) options.onUnrouted(statusOf(fault).reason, requestId);
+      else options.onDefect(err);
       if (res.headersSent) return void res.destroy();
-      sendFault(
-        res,
-        requestIdFrom(req.headers["x-request-id"]?.toString()),
-        err instanceof FaultError ? err.fault : { kind: "internal" },
-      );
+      sendFault(res, requestId, fault);
     }
   }
 

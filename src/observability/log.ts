@@ -13,7 +13,7 @@ export interface Log {
   defect(requestId: string, err: unknown): void;
   /** The service itself: started, draining, key set loaded. `fields` must hold no caller's data. */
   event(
-    level: "info" | "warn" | "error" | "fatal",
+    level: "debug" | "info" | "warn" | "error" | "fatal",
     event: string,
     fields?: Readonly<Record<string, unknown>>,
   ): void;

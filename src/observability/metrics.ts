@@ -7,6 +7,8 @@ import type { CallRecord } from "./call-record.ts";
 /** Prometheus metrics. No identifier of a tenant, account or credential ever becomes a label. */
 export interface Metrics {
   called(record: CallRecord): void;
+  /** A request that was refused before it became a call. */
+  unrouted(reason: string): void;
   databaseWaited(waitedMs: number): void;
   hashWaited(waitedMs: number): void;
   /** Reads the gauges of these at each scrape. */
@@ -36,6 +38,12 @@ export function createMetrics(): Metrics {
     buckets: DURATION_BUCKETS,
     registers,
   });
+  const unrouted = new Counter({
+    name: "keyturn_unrouted_requests_total",
+    help: "HTTP requests that were refused before they became a call.",
+    labelNames: ["reason"],
+    registers,
+  });
   const databaseWait = new Histogram({
     name: "keyturn_database_wait_seconds",
     help: "Time that statements waited for a connection.",
@@ -53,6 +61,7 @@ export function createMetrics(): Metrics {
       calls.inc({ door, service, method, code, reason });
       duration.observe({ door, service, method }, durationMs / 1000);
     },
+    unrouted: (reason) => unrouted.inc({ reason }),
     databaseWaited: (waitedMs) => databaseWait.observe(waitedMs / 1000),
     hashWaited: (waitedMs) => hashWait.observe(waitedMs / 1000),
     watch({ db, hasher, mint }) {

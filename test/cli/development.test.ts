@@ -129,7 +129,11 @@ test("a signal during the start is heeded: nothing is left running", async (t) =
   const scope = scopeOf(t);
   const dataDir = await givenDataDir(scope);
   const server = startCommand(scope, ["serve"], developmentEnv(dataDir));
-  await eventually(() => existsSync(join(dataDir, "root-key")), Boolean);
+  let hasEnded = false;
+  void server.ended.finally(() => {
+    hasEnded = true;
+  });
+  await eventually(() => hasEnded || existsSync(join(dataDir, "root-key")), Boolean);
   server.kill("SIGTERM");
   assert.equal(await server.ended, 0);
   assert.equal(existsSync(join(dataDir, "postgres.owner.pid")), false);

@@ -128,7 +128,7 @@ test("a port that somebody else has is named, and nothing is left running", asyn
   await assertGone();
 });
 
-test("ending the npm that started it ends the server and its database", async (t) => {
+test("ending the npm that started it ends the server and its database", { timeout: 60_000 }, async (t) => {
   server.kill("SIGTERM");
   await server.ended;
   const env = { PATH: process.env["PATH"] ?? "", npm_config_logs_max: "0" };

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import postgres from "postgres";
-import { grpcClient, grpcFailure, restCreate } from "../support/clients.ts";
+import { grpcClient, grpcFailure, rest, restCreate } from "../support/clients.ts";
 import { givenDatabase } from "../support/database.ts";
 import { startIssuer } from "../support/issuer.ts";
 import { givenKeyturn, type TestKeyturn } from "../support/keyturn.ts";
 import { rawRequest } from "../support/raw-http.ts";
-import { eventually } from "../support/stored.ts";
+import { eventually, metric } from "../support/stored.ts";
 
 async function get(h: Pick<TestKeyturn, "adminUrl">, path: string) {
   const res = await fetch(h.adminUrl + path);
@@ -151,6 +151,18 @@ test("the admin door knows nothing else, and outlives what is no request", async
     assert.equal((await rawRequest(h.adminUrl, "hello\r\n\r\n")).status, 400);
     assert.equal((await rawRequest(h.adminUrl, "GET /livez HTTP/1.1\r\nhost: [\r\n\r\n")).status, 200);
     assert.equal((await get(h, "/livez?verbose=1")).status, 200);
+  } finally {
+    await h.stop();
+  }
+});
+
+test("a request that fits no path is counted and, at the level debug, logged by its request id", async () => {
+  const h = await givenKeyturn();
+  try {
+    const res = await rest(h, "/wp-login.php", { headers: { "x-request-id": "scan-1" } });
+    assert.equal(res.status, 404);
+    assert.equal(await metric(h, 'keyturn_unrouted_requests_total{reason="ROUTE_UNKNOWN"}'), 1);
+    assert.match(h.log(), /"request_id":"scan-1","reason":"ROUTE_UNKNOWN"/);
   } finally {
     await h.stop();
   }

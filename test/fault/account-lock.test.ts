@@ -83,6 +83,20 @@ test("a create whose deadline passes while it waits for its account writes nothi
   assert.deepEqual(await rowsOf(account), { credentials: 1, events: 1 });
 });
 
+test("a create whose answer is lost after its commit is in doubt, and its caller told so", async (t) => {
+  const account = await h.givenAccount();
+  assert.equal((await create(account)).kind, "created");
+  proxy.mode("drop_answers");
+  t.after(() => proxy.mode("pass"));
+  const answer = create(account);
+  await eventually(async () => (await rowsOf(account)).credentials === 2);
+  proxy.cut();
+  const { code, reason, metadata } = failureOf(await answer);
+  assert.deepEqual([code, reason], [Code.Unavailable, "DATABASE_UNAVAILABLE"]);
+  assert.equal(metadata["in_doubt"], "true");
+  assert.deepEqual(await rowsOf(account), { credentials: 2, events: 2 });
+});
+
 test("callers beyond the connections are OVERLOADED after their wait, told when to come back, and write nothing", async (t) => {
   const accounts = await Promise.all(Array.from({ length: 6 }, () => h.givenAccount()));
   const held = await Promise.all(accounts.map((account) => hold(t, account)));

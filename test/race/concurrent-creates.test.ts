@@ -27,8 +27,8 @@ before(async () => {
   const env = {
     // What is tested is the promise, not the speed of the machine: nobody is sent away from the row's lock by the clock.
     ...environment(`${db.serverUrl}?lock_timeout=${PATIENCE_MS}`, issuer.url),
-    // As many as callers, so that all of them stand at that lock and none in front of it.
-    KEYTURN_DATABASE_CONNECTIONS_MAX: String(CALLERS),
+    // Half of them may wait for one account: as many as callers, so that all stand at the lock and none in front of it.
+    KEYTURN_DATABASE_CONNECTIONS_MAX: String(2 * CALLERS),
     KEYTURN_MINT_POOL_SIZE: String(POOL),
   };
   servers = await Promise.all(Array.from({ length: SERVERS }, () => startServer(env)));

@@ -74,6 +74,7 @@ export async function givenDoors(options: GivenDoorsOptions = {}): Promise<Given
   const http = await openHttpDoor({
     ...limits,
     headerBytesMax: 16 * 1024,
+    onUnrouted: () => {},
     onDefect: (err) => void defects.push(err),
     ...(options.httpTimeouts === undefined ? {} : { timeouts: options.httpTimeouts }),
   });
