@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { createLogins } from "../src/dev/development-database.ts";
 import { startEmbeddedPostgres } from "../src/dev/embedded-postgres.ts";
 import { migrate } from "../src/storage/migrate.ts";
+import { postgresUnderTest } from "./support/postgres-under-test.ts";
 
 const TEMPLATE = "keyturn_template";
 
@@ -19,6 +20,7 @@ async function main(): Promise<number> {
   // Where PostgreSQL runs as another user than root, that user must be able to enter.
   chmodSync(folder, 0o755);
   const postgres = await startEmbeddedPostgres({
+    ...postgresUnderTest(folder),
     dataDir: join(folder, "postgres"),
     settings: { max_connections: "400", log_min_duration_statement: "0", log_statement: "all" },
   });

@@ -5,6 +5,7 @@ import postgres from "postgres";
 import { createLogins } from "../../src/dev/development-database.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/dev/embedded-postgres.ts";
 import { migrate } from "../../src/storage/migrate.ts";
+import { postgresUnderTest } from "./postgres-under-test.ts";
 
 const DATABASE = "keyturn";
 
@@ -30,8 +31,10 @@ export async function startCluster(settings: Readonly<Record<string, string>> = 
   // Where PostgreSQL runs as another user than root, that user must be able to enter.
   chmodSync(folder, 0o755);
   const lines: string[] = [];
+  const installation = postgresUnderTest(folder);
   const start = (port?: number) =>
     startEmbeddedPostgres({
+      ...installation,
       dataDir: join(folder, "postgres"),
       settings: { fsync: "on", ...settings },
       logLine: (line) => lines.push(line),
