@@ -11,15 +11,17 @@ import type { Config } from "./config.ts";
 import { openAdminDoor } from "./door/admin.ts";
 import { openGrpcDoor } from "./door/grpc.ts";
 import { openHttpDoor } from "./door/http.ts";
+import { createHandlers } from "./handlers.ts";
 import { LIMITS } from "./limits.ts";
 import type { Log } from "./observability/log.ts";
 import { createMetrics } from "./observability/metrics.ts";
-import { credentialServiceHandlers } from "./rpc/handlers/credential-service.ts";
 import { createKernel } from "./rpc/kernel.ts";
-import { openCredentials } from "./storage/credentials.ts";
+import { recordRefusal } from "./service/record-refusal.ts";
+import { openAuditEvents } from "./storage/audit-events.ts";
 import { openDatabase } from "./storage/database.ts";
 import { examineLogin } from "./storage/login-rights.ts";
 import { databaseState } from "./storage/readiness.ts";
+import { startSweeper } from "./storage/sweeper.ts";
 
 /** What comes from the configuration in production, and from the data folder in development. */
 export interface Foundations {
@@ -70,6 +72,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     cancelGraceMs: LIMITS.cancelGraceMs,
     onWait: metrics.databaseWaited,
   });
+  const keys = deriveKeys(foundations.rootKeys);
   const hasher = createHasher({
     permits: config.hashPermits,
     cost: { memoryKib: config.hashMemoryKib, passes: config.hashPasses, lanes: 1 },
@@ -81,22 +84,34 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
   const mint = createMint({
     hasher,
     prefix: config.secretPrefix,
-    tagKey: deriveKeys(foundations.rootKeys).secretTag[0],
+    tagKey: keys.secretTag[0],
     randomBytes,
     poolSize: config.mintPoolSize,
     onRefillError: () => log.event("error", "mint refill failed"),
   });
   metrics.watch({ db, hasher, mint });
-  const credentials = openCredentials(db, config.policy);
   const kernel = createKernel({
-    handlers: { CredentialService: credentialServiceHandlers({ mint, credentials }) },
+    handlers: createHandlers({ db, mint, keys, policy: config.policy }),
     verifyToken,
-    administratorRoles: config.administratorRoles,
+    roles: config,
+    recordRefusal: recordRefusal({
+      auditEvents: openAuditEvents(db),
+      onLost: (err) => {
+        metrics.refusalLost();
+        log.defect("", err);
+      },
+    }),
     deadlines: LIMITS,
     log,
     metrics,
   });
 
+  const sweeper = startSweeper(db, {
+    tombstoneRetentionSeconds: config.tombstoneRetentionSeconds,
+    onSwept: (rows) => log.event("debug", "swept", { rows }),
+    onError: (err) => log.defect("", err),
+    random: Math.random,
+  });
   const login = examineLogin(db, !config.production);
   const unfit = login.known.then((rights) => {
     if (rights.length === 0) return new Promise<void>(() => {});
@@ -125,6 +140,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     await mint.close();
     for (const keySet of keySets.values()) keySet.close();
     login.stop();
+    sweeper.stop();
     await db.close(1_000);
   };
   try {

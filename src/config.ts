@@ -31,6 +31,8 @@ export interface Config {
   readonly tenantClaim: string;
   readonly rolesClaim: string;
   readonly administratorRoles: readonly string[];
+  /** Administrators with one of these may grant every role, others what they hold. */
+  readonly organizationAdministratorRoles: readonly string[];
   /** Undefined outside production: a key of the data folder's own. */
   readonly rootKeys: KeyRing | undefined;
   readonly dataDir: string;
@@ -40,6 +42,8 @@ export interface Config {
   readonly hashPermits: number;
   readonly mintPoolSize: number;
   readonly policy: CredentialPolicy;
+  /** Seconds for which a deleted credential is remembered. */
+  readonly tombstoneRetentionSeconds: number;
   readonly reflection: boolean;
   readonly logLevel: string;
 }
@@ -103,6 +107,8 @@ function withoutEmpty(env: Env): Env {
 
 const MISSING = "is required in production";
 
+const TOMBSTONE_RETENTION_SECONDS = 30 * 86_400;
+
 const LIFETIMES = {
   KEYTURN_LIFETIME_MIN: lifetime(DEFAULT_POLICY.minLifetimeSeconds),
   KEYTURN_LIFETIME_DEFAULT: lifetime(DEFAULT_POLICY.defaultLifetimeSeconds),
@@ -124,6 +130,7 @@ function schemaOf(production: boolean, cores: number) {
     KEYTURN_TENANT_CLAIM: z.string().default("tenant_id"),
     KEYTURN_ROLES_CLAIM: z.string().default("roles"),
     KEYTURN_ADMIN_ROLES: list.default(["owner", "admin"]),
+    KEYTURN_ORGANIZATION_ADMIN_ROLES: list.default(["owner", "admin"]),
     KEYTURN_ROOT_KEY: required(z.string({ error: `or KEYTURN_ROOT_KEY_FILE ${MISSING}` }).pipe(rootKeys)),
     KEYTURN_DATA_DIR: z.string().default(".keyturn"),
     KEYTURN_SECRET_PREFIX: z
@@ -136,6 +143,7 @@ function schemaOf(production: boolean, cores: number) {
     KEYTURN_MINT_POOL_SIZE: whole(0, 4096, 64),
     ...LIFETIMES,
     KEYTURN_ACTIVE_CREDENTIALS_MAX: whole(1, 100, DEFAULT_POLICY.activeCredentialsMax),
+    KEYTURN_TOMBSTONE_RETENTION: lifetime(TOMBSTONE_RETENTION_SECONDS),
     KEYTURN_REFLECTION: z.enum(["on", "off"], "must be on or off").default(production ? "off" : "on"),
     LOG_LEVEL: z
       .enum(
@@ -172,6 +180,7 @@ function toConfig(production: boolean, settings: Settings): Config {
     tenantClaim: settings.KEYTURN_TENANT_CLAIM,
     rolesClaim: settings.KEYTURN_ROLES_CLAIM,
     administratorRoles: Object.freeze(settings.KEYTURN_ADMIN_ROLES),
+    organizationAdministratorRoles: Object.freeze(settings.KEYTURN_ORGANIZATION_ADMIN_ROLES),
     rootKeys: settings.KEYTURN_ROOT_KEY,
     dataDir: settings.KEYTURN_DATA_DIR,
     secretPrefix: settings.KEYTURN_SECRET_PREFIX,
@@ -185,6 +194,7 @@ function toConfig(production: boolean, settings: Settings): Config {
       maxLifetimeSeconds: settings.KEYTURN_LIFETIME_MAX,
       activeCredentialsMax: settings.KEYTURN_ACTIVE_CREDENTIALS_MAX,
     }),
+    tombstoneRetentionSeconds: settings.KEYTURN_TOMBSTONE_RETENTION,
     reflection: settings.KEYTURN_REFLECTION === "on",
     logLevel: settings.LOG_LEVEL,
   });

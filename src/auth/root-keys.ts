@@ -13,6 +13,8 @@ export type KeyRing = readonly [current: KeyObject, ...retired: KeyObject[]];
 /** What each derived key is for, and the HKDF `info` that keeps it apart from all others. A new purpose is a new line. */
 const PURPOSES = {
   secretTag: "keyturn secret tag",
+  pageToken: "keyturn page token",
+  replay: "keyturn replay seal",
 } as const;
 
 export type DerivedKeys = { readonly [Purpose in keyof typeof PURPOSES]: KeyRing };

@@ -26,14 +26,31 @@ export type TokenRefusal =
 /** The part of the service, or beside it, that could not do its work now. */
 export type UnavailablePart = "database" | "database_queue" | "hash_queue" | "key_set" | "draining";
 
+/** What a caller may name by an id. */
+export type ResourceType = "ServiceAccount" | "Credential" | "Organization";
+
 export type Fault =
   | { readonly kind: "unauthenticated"; readonly refusal: TokenRefusal }
-  | { readonly kind: "permission_denied" }
+  /** Told as `not_found` where the caller must not learn what exists: then it says of what kind that is. */
+  | { readonly kind: "permission_denied"; readonly unseen: ResourceType | undefined }
   | { readonly kind: "invalid_argument"; readonly violations: readonly FieldViolation[] }
   | {
-      readonly kind: "not_found";
-      readonly resourceType: "ServiceAccount" | "Credential";
+      readonly kind: "not_found" | "already_exists";
+      readonly resourceType: ResourceType;
       readonly id: string;
+    }
+  | { readonly kind: "role_not_grantable"; readonly roles: readonly string[] }
+  | { readonly kind: "etag_mismatch" | "credential_creation_denied" | "request_id_reused" }
+  | { readonly kind: "credential_not_active"; readonly status: string }
+  /** `latest`: when the old credential ends by itself. */
+  | { readonly kind: "grace_period_above_maximum"; readonly latest: Date }
+  | { readonly kind: "not_before_after_expiry"; readonly expiresAt: Date }
+  | {
+      readonly kind: "policy_out_of_bounds";
+      /** Proto name of the field, and the bound that it misses. */
+      readonly field: string;
+      readonly minimum: number | undefined;
+      readonly maximum: number | undefined;
     }
   | {
       readonly kind: "expiry_in_past" | "expiry_below_minimum" | "expiry_above_maximum";
@@ -66,26 +83,26 @@ export type Fault =
   | { readonly kind: "cancelled" }
   | { readonly kind: "internal" };
 
-export type ExpiryFault = Extract<
-  Fault,
-  { kind: "expiry_in_past" | "expiry_below_minimum" | "expiry_above_maximum" }
->;
-
 /** The only error class that the service throws on purpose. `message` is the kind, so a stray print leaks nothing. */
 export class FaultError extends Error {
   readonly fault: Fault;
+  /** Whether the audit trail has it already: the database refused, and wrote that down in the same statement. */
+  readonly isRecorded: boolean;
 
-  constructor(fault: Fault, options?: { cause?: unknown }) {
-    super(fault.kind, options);
+  constructor(fault: Fault, options: { cause?: unknown; isRecorded?: boolean } = {}) {
+    super(fault.kind, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "FaultError";
     this.fault = fault;
+    this.isRecorded = options.isRecorded ?? false;
   }
 }
 
 export const unauthenticated = (refusal: TokenRefusal): FaultError =>
   new FaultError({ kind: "unauthenticated", refusal });
 
-export const permissionDenied = (): FaultError => new FaultError({ kind: "permission_denied" });
+/** @param unseen what the caller must not learn of, when the answer is to hide that. */
+export const permissionDenied = (unseen?: ResourceType): FaultError =>
+  new FaultError({ kind: "permission_denied", unseen });
 
 export const invalidArgument = (...violations: FieldViolation[]): FaultError =>
   new FaultError({ kind: "invalid_argument", violations });
@@ -93,19 +110,14 @@ export const invalidArgument = (...violations: FieldViolation[]): FaultError =>
 export const serviceAccountNotFound = (id: string): FaultError =>
   new FaultError({ kind: "not_found", resourceType: "ServiceAccount", id });
 
-export const credentialLimitReached = (
-  serviceAccountId: string,
-  found: { readonly limit: number; readonly activeCount: number; readonly safestToDelete: string },
-): FaultError =>
-  new FaultError({
-    kind: "credential_limit_reached",
-    serviceAccountId,
-    limit: found.limit,
-    activeCount: found.activeCount,
-    safestToDelete: found.safestToDelete,
-  });
+export const credentialNotFound = (id: string): FaultError =>
+  new FaultError({ kind: "not_found", resourceType: "Credential", id });
 
-export const expiryRefused = (found: ExpiryFault): FaultError => new FaultError(found);
+export const organizationNotFound = (id: string): FaultError =>
+  new FaultError({ kind: "not_found", resourceType: "Organization", id });
+
+/** What the database refused, and has recorded. */
+export const refused = (fault: Fault): FaultError => new FaultError(fault, { isRecorded: true });
 
 /** @param retryDelayMs how long a caller should wait before it tries again, sent as RetryInfo. */
 export const unavailable = (
@@ -115,7 +127,7 @@ export const unavailable = (
 ): FaultError =>
   new FaultError(
     { kind: "unavailable", part, retryDelayMs, inDoubt: options.inDoubt ?? false },
-    options.cause === undefined ? undefined : { cause: options.cause },
+    { cause: options.cause },
   );
 
 /** The reason of an aborted signal as a fault: the deadline ran out, or the caller has gone. */

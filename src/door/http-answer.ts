@@ -28,6 +28,10 @@ const STATUS_BY_CODE: Record<Code, number> = {
 /** Reasons that the REST edge answers with a status of their own (docs/adr/0006). */
 const STATUS_BY_REASON: Partial<Record<Reason, number>> = {
   CREDENTIAL_LIMIT_REACHED: 409,
+  ROLE_NOT_GRANTABLE: 422,
+  NOT_BEFORE_AFTER_EXPIRY: 422,
+  GRACE_PERIOD_ABOVE_MAXIMUM: 422,
+  POLICY_OUT_OF_BOUNDS: 422,
   EXPIRY_IN_PAST: 422,
   EXPIRY_BELOW_MINIMUM: 422,
   EXPIRY_ABOVE_MAXIMUM: 422,
@@ -55,7 +59,7 @@ export function faultHeaders(fault: Fault): OutgoingHttpHeaders {
         ? 'Bearer realm="keyturn"'
         : 'Bearer realm="keyturn", error="invalid_token"';
   }
-  if (fault.kind === "permission_denied") {
+  if (fault.kind === "permission_denied" && fault.unseen === undefined) {
     headers["www-authenticate"] = 'Bearer realm="keyturn", error="insufficient_scope"';
   }
   if (fault.kind === "method_not_allowed") headers["allow"] = fault.allowedMethods.join(", ");

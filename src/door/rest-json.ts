@@ -1,48 +1,39 @@
 import {
-  type DescEnum,
   type DescField,
   type DescMessage,
+  getOption,
   type JsonObject,
   type JsonValue,
   type MessageShape,
   toJson,
 } from "@bufbuild/protobuf";
+import { FieldBehavior, field_behavior } from "../../gen/google/api/field_behavior_pb.ts";
+import { isJsonObject } from "../domain/strict-json.ts";
+import { isOwn, mapItems, wordOf } from "./rest-words.ts";
 
-/** Proto JSON as the REST edge writes it: enum values as lower-case words, `CREDENTIAL_STATUS_ACTIVE` as `active`. */
+/**
+ * Proto JSON as the REST edge writes it: enum values as lower-case words, and a list without items as `[]`, unless its
+ * field is OPTIONAL. What else has its default value and no presence is left out, as in all proto JSON.
+ */
 export function toRestJson(desc: DescMessage, message: MessageShape<DescMessage>): JsonObject {
-  return withWords(desc, toJson(desc, message) as JsonObject);
+  return edgeJson(desc, toJson(desc, message) as JsonObject);
 }
 
-function withWords(desc: DescMessage, json: JsonObject): JsonObject {
-  const out: JsonObject = { ...json };
-  for (const field of desc.fields) {
-    const value = out[field.jsonName];
-    if (value !== undefined) out[field.jsonName] = fieldWithWords(field, value);
-  }
-  return out;
+function edgeJson(desc: DescMessage, json: JsonObject): JsonObject {
+  if (!isOwn(desc)) return json;
+  const entries = desc.fields.flatMap((field): [string, JsonValue][] => {
+    const value = json[field.jsonName] ?? (isAlwaysThere(field) ? [] : undefined);
+    if (value === undefined) return [];
+    return [[field.jsonName, mapItems(field, value, (item) => edgeItem(field, item))]];
+  });
+  return Object.fromEntries(entries);
 }
 
-function fieldWithWords(field: DescField, value: JsonValue): JsonValue {
-  if (field.fieldKind === "list" && Array.isArray(value))
-    return value.map((item) => itemWithWords(field, item));
-  return field.fieldKind === "map" ? value : itemWithWords(field, value);
-}
+const isAlwaysThere = (field: DescField): boolean =>
+  field.fieldKind === "list" && !getOption(field, field_behavior).includes(FieldBehavior.OPTIONAL);
 
-function itemWithWords(field: DescField, value: JsonValue): JsonValue {
-  if (field.enum !== undefined && typeof value === "string") return word(field.enum, value);
-  const isOwn = field.message?.file.proto.package.startsWith("keyturn.") === true;
-  if (
-    isOwn &&
-    field.message !== undefined &&
-    value !== null &&
-    typeof value === "object" &&
-    !Array.isArray(value)
-  ) {
-    return withWords(field.message, value);
-  }
-  return value;
-}
-
-function word(desc: DescEnum, name: string): string {
-  return name.slice(desc.sharedPrefix?.length ?? 0).toLowerCase();
+function edgeItem(field: DescField, item: JsonValue): JsonValue {
+  if (field.enum !== undefined && isOwn(field.enum) && typeof item === "string")
+    return wordOf(field.enum, item);
+  return field.message !== undefined && isJsonObject(item) ? edgeJson(field.message, item) : item;
 }

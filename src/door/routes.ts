@@ -1,4 +1,4 @@
-import { type DescMethodUnary, getOption, hasOption } from "@bufbuild/protobuf";
+import { type DescField, type DescMethodUnary, getOption, hasOption, ScalarType } from "@bufbuild/protobuf";
 import { http } from "../../gen/google/api/annotations_pb.ts";
 import type { HttpRule } from "../../gen/google/api/http_pb.ts";
 
@@ -6,23 +6,33 @@ import type { HttpRule } from "../../gen/google/api/http_pb.ts";
 export interface Route {
   readonly httpMethod: string;
   readonly method: DescMethodUnary;
-  /** Segments of the path, a variable as the name of its field. */
   readonly segments: readonly Segment[];
-  /** Whether the request's fields come in a body (`body: "*"`), besides those in the path. */
+  /** Whether the request's fields come in a body (`body: "*"`), besides those in the path; else they come in the query. */
   readonly hasBody: boolean;
 }
 
-type Segment = { readonly literal: string } | { readonly variable: string; readonly suffix: string };
+/** A part of the path between slashes: a literal or a variable, and the custom verb after it, such as `:rotate`. */
+type Segment = ({ readonly literal: string } | { readonly variable: DescField }) & { readonly verb: string };
+
+/** What stands in the path for each of its variables, as it was sent. */
+export type PathVariables = ReadonlyMap<DescField, string>;
 
 export type RouteMatch =
-  | { readonly kind: "matched"; readonly route: Route; readonly variables: ReadonlyMap<string, string> }
+  | { readonly kind: "matched"; readonly route: Route; readonly variables: PathVariables }
   | { readonly kind: "method_not_allowed"; readonly allowedMethods: readonly string[] }
   | { readonly kind: "route_unknown" };
 
+/**
+ * The routes of all methods that have any.
+ * @throws TypeError for a binding that this edge cannot serve, and for two that one request could fit: defects of the
+ * protos, which nobody should meet later than at the start.
+ */
 export function routesOf(methods: readonly DescMethodUnary[]): Route[] {
-  return methods
+  const routes = methods
     .filter((method) => hasOption(method, http))
     .flatMap((method) => bindings(method, getOption(method, http)));
+  requireDistinct(routes);
+  return routes;
 }
 
 /**
@@ -30,7 +40,8 @@ export function routesOf(methods: readonly DescMethodUnary[]): Route[] {
  * matched, so no spelling of a path reaches a handler by a way around its route.
  */
 export function matchRoute(routes: readonly Route[], httpMethod: string, path: string): RouteMatch {
-  const parts = path.split("/");
+  // A slash at the end makes another path, not one with an empty id.
+  const parts = path.endsWith("/") ? [] : path.split("/");
   const found = routes.flatMap((route) => {
     const variables = matchSegments(route.segments, parts);
     return variables === undefined ? [] : [{ route, variables }];
@@ -41,6 +52,10 @@ export function matchRoute(routes: readonly Route[], httpMethod: string, path: s
   return { kind: "method_not_allowed", allowedMethods: found.map(({ route }) => route.httpMethod) };
 }
 
+/** Whether a field stands in the path, so that it must stand nowhere else. */
+export const isInPath = (route: Route, field: DescField): boolean =>
+  route.segments.some((segment) => "variable" in segment && segment.variable === field);
+
 function bindings(method: DescMethodUnary, rule: HttpRule): Route[] {
   const { case: verb, value } = rule.pattern;
   if (verb === undefined || verb === "custom")
@@ -49,38 +64,60 @@ function bindings(method: DescMethodUnary, rule: HttpRule): Route[] {
   const route = {
     httpMethod: verb.toUpperCase(),
     method,
-    segments: parseTemplate(value),
+    segments: parseTemplate(method, value),
     hasBody: rule.body === "*",
   };
   return [route, ...rule.additionalBindings.flatMap((additional) => bindings(method, additional))];
 }
 
-/** `/v1/things/{thing_id}:rotate`: literals, variables of one segment, and a verb after the last. */
-function parseTemplate(template: string): Segment[] {
+const TEMPLATE_PART = /^(?:\{([a-z][a-z0-9_]*)\}|([^{}*:]*))(:[A-Za-z]+)?$/;
+
+/** `/v1/things/{thing_id}:rotate`: literals, variables of one segment, and verbs. */
+function parseTemplate(method: DescMethodUnary, template: string): Segment[] {
   return template.split("/").map((part) => {
-    const variable = /^\{([a-z_]+)\}(:[A-Za-z]+)?$/.exec(part);
-    if (variable?.[1] !== undefined) return { variable: variable[1], suffix: variable[2] ?? "" };
-    if (/[{}*]/.test(part)) throw new TypeError(`cannot route the template ${template}`);
-    return { literal: part };
+    const [, variable, literal, verb = ""] = TEMPLATE_PART.exec(part) ?? [];
+    if (variable !== undefined) return { variable: variableOf(method, variable), verb };
+    if (literal !== undefined) return { literal, verb };
+    throw new TypeError(`cannot route the template ${template}`);
   });
 }
 
-function matchSegments(
-  segments: readonly Segment[],
-  parts: readonly string[],
-): Map<string, string> | undefined {
+function variableOf(method: DescMethodUnary, name: string): DescField {
+  const field = method.input.fields.find((candidate) => candidate.name === name);
+  if (field?.fieldKind === "scalar" && field.scalar === ScalarType.STRING) return field;
+  throw new TypeError(`${method.name} has no string ${name} for its path`);
+}
+
+/** The verb counts as a part of its own: `x:rotate` is never an id. */
+function matchSegments(segments: readonly Segment[], parts: readonly string[]): PathVariables | undefined {
   if (segments.length !== parts.length) return undefined;
-  const variables = new Map<string, string>();
+  const variables = new Map<DescField, string>();
   for (const [index, segment] of segments.entries()) {
-    const part = parts[index] ?? "";
-    if ("literal" in segment) {
-      if (part !== segment.literal) return undefined;
-      continue;
-    }
-    if (!part.endsWith(segment.suffix)) return undefined;
-    const value = part.slice(0, part.length - segment.suffix.length);
-    if (segment.suffix === "" && value.includes(":")) return undefined;
-    variables.set(segment.variable, value);
+    const [, value = "", verb = ""] = /^([^:]*)(.*)$/s.exec(parts[index] ?? "") ?? [];
+    if (verb !== segment.verb) return undefined;
+    if ("variable" in segment) variables.set(segment.variable, value);
+    else if (value !== segment.literal) return undefined;
   }
   return variables;
+}
+
+function requireDistinct(routes: readonly Route[]): void {
+  for (const [index, route] of routes.entries()) {
+    const rival = routes.slice(index + 1).find((other) => isAmbiguous(route, other));
+    if (rival !== undefined)
+      throw new TypeError(`one request would fit ${route.method.name} and ${rival.method.name}`);
+  }
+}
+
+function isAmbiguous(a: Route, b: Route): boolean {
+  return (
+    a.httpMethod === b.httpMethod &&
+    a.segments.length === b.segments.length &&
+    a.segments.every((segment, index) => overlap(segment, b.segments[index] as Segment))
+  );
+}
+
+function overlap(a: Segment, b: Segment): boolean {
+  if (a.verb !== b.verb) return false;
+  return "variable" in a || "variable" in b || a.literal === b.literal;
 }

@@ -9,6 +9,8 @@ export interface Metrics {
   called(record: CallRecord): void;
   /** A request that was refused before it became a call. */
   unrouted(reason: string): void;
+  /** A refused call that could not be written into the audit trail. */
+  refusalLost(): void;
   databaseWaited(waitedMs: number): void;
   hashWaited(waitedMs: number): void;
   /** Reads the gauges of these at each scrape. */
@@ -44,6 +46,11 @@ export function createMetrics(): Metrics {
     labelNames: ["reason"],
     registers,
   });
+  const refusalsLost = new Counter({
+    name: "keyturn_audit_refusals_lost_total",
+    help: "Refused calls that could not be written into the audit trail.",
+    registers,
+  });
   const databaseWait = new Histogram({
     name: "keyturn_database_wait_seconds",
     help: "Time that statements waited for a connection.",
@@ -62,6 +69,7 @@ export function createMetrics(): Metrics {
       duration.observe({ door, service, method }, durationMs / 1000);
     },
     unrouted: (reason) => unrouted.inc({ reason }),
+    refusalLost: () => refusalsLost.inc(),
     databaseWaited: (waitedMs) => databaseWait.observe(waitedMs / 1000),
     hashWaited: (waitedMs) => hashWait.observe(waitedMs / 1000),
     watch({ db, hasher, mint }) {

@@ -1,5 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { Caller } from "../domain/caller.ts";
+import type { ResourceType } from "../domain/fault.ts";
 import type { RpcName, ServiceName } from "./services.ts";
 
 /**
@@ -8,25 +9,69 @@ import type { RpcName, ServiceName } from "./services.ts";
  */
 export type Access = "tenant_administrator";
 
+export interface AccessRow {
+  readonly may: Access;
+  /** What a call is named in the audit trail. */
+  readonly action: string;
+  /** Whether it changes something: then the trail has all of its refusals, and else those for want of the right only. */
+  readonly changes: boolean;
+  /** What a caller without the right must not learn of: he is told that there is none. Else he is told of the right. */
+  readonly unseen?: ResourceType;
+}
+
+const read = (action: string, unseen?: ResourceType): AccessRow => ({
+  may: "tenant_administrator",
+  action,
+  changes: false,
+  ...(unseen === undefined ? {} : { unseen }),
+});
+
+const change = (action: string, unseen?: ResourceType): AccessRow => ({
+  ...read(action, unseen),
+  changes: true,
+});
+
 /** One row an RPC. It does not compile with a row missing or left over. */
 export const ACCESS = {
   CredentialService: {
-    createCredential: "tenant_administrator",
+    createCredential: change("credential.create"),
+    listCredentials: read("credential.list"),
+    getCredential: read("credential.get", "Credential"),
+    deleteCredential: change("credential.delete", "Credential"),
+    rotateCredential: change("credential.rotate"),
+    revokeAllCredentials: change("credential.revoke_all"),
   },
-} as const satisfies { [S in ServiceName]: Record<RpcName<S>, Access> };
+  ServiceAccountService: {
+    createServiceAccount: change("service_account.create"),
+    listServiceAccounts: read("service_account.list"),
+    getServiceAccount: read("service_account.get", "ServiceAccount"),
+    updateServiceAccount: change("service_account.update", "ServiceAccount"),
+    deleteServiceAccount: change("service_account.delete", "ServiceAccount"),
+  },
+  CredentialPolicyService: {
+    getCredentialPolicy: read("credential_policy.get"),
+    updateCredentialPolicy: change("credential_policy.update"),
+  },
+  AuditService: {
+    listAuditEvents: read("audit_event.list"),
+  },
+} as const satisfies { [S in ServiceName]: Record<RpcName<S>, AccessRow> };
 
 /** @throws TypeError when the method is none of ours: a defect, for the doors offer nothing else. */
-export function accessOf(method: DescMethod): Access {
-  const rows: Record<string, Record<string, Access>> = ACCESS;
+export function accessOf(method: DescMethod): AccessRow {
+  const rows: Record<string, Record<string, AccessRow>> = ACCESS;
   const access = rows[method.parent.name]?.[method.localName];
   if (access === undefined) throw new TypeError(`no access row for ${method.parent.typeName}/${method.name}`);
   return access;
 }
 
 /** Decides from the token alone, before anything is looked up, so that a refusal says nothing about what exists. */
-export function mayCall(access: Access, caller: Caller, administratorRoles: readonly string[]): boolean {
-  switch (access) {
+export function mayCall(may: Access, caller: Caller, administratorRoles: readonly string[]): boolean {
+  switch (may) {
     case "tenant_administrator":
-      return caller.roles.some((role) => administratorRoles.includes(role));
+      return hasAny(caller, administratorRoles);
   }
 }
+
+export const hasAny = (caller: Caller, roles: readonly string[]): boolean =>
+  caller.roles.some((role) => roles.includes(role));

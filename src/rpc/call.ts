@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { isIP } from "node:net";
 import type { DescMethodUnary } from "@bufbuild/protobuf";
 import { type ContextKey, createContextKey } from "@connectrpc/connect";
+import type { CallContext, GrantableRoles } from "../domain/call-context.ts";
 import type { Caller } from "../domain/caller.ts";
 import { type Fault, FaultError } from "../domain/fault.ts";
 
@@ -26,6 +27,8 @@ export interface Call {
   caller: Promise<Caller> | undefined;
   /** The caller, once authentication has succeeded. */
   verifiedCaller: Caller | undefined;
+  /** What the caller may give to service accounts, once authorization has succeeded: nothing before. */
+  grantableRoles: GrantableRoles;
   /** What the call failed with, once it has. */
   fault: Fault | undefined;
   /** Whether the chain of interceptors has run. */
@@ -73,6 +76,7 @@ export function openCall(options: CallOptions, limits: DeadlineLimits): Call {
     deadlineAt,
     caller: undefined,
     verifiedCaller: undefined,
+    grantableRoles: [],
     fault: undefined,
     answered: false,
     abandon() {
@@ -91,14 +95,21 @@ function shaved(budgetMs: number): number {
 }
 
 /** Whole milliseconds that are left for work. */
-export function budgetMsOf(call: Call): number {
+function budgetMsOf(call: Call): number {
   return Math.max(0, Math.floor(call.deadlineAt - performance.now()));
 }
 
-/** The verified caller, for handlers: the chain does not reach them without one. */
-export function callerOf(call: Call): Caller {
+/** What a verb needs to know of a call. The chain does not reach handlers without a verified caller. */
+export function contextOf(call: Call): CallContext {
   if (call.verifiedCaller === undefined) throw new TypeError("a handler ran before its caller was known");
-  return call.verifiedCaller;
+  return {
+    caller: call.verifiedCaller,
+    grantableRoles: call.grantableRoles,
+    requestId: call.requestId,
+    clientAddress: call.clientAddress,
+    budgetMs: () => budgetMsOf(call),
+    signal: call.signal,
+  };
 }
 
 /**

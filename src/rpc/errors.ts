@@ -1,7 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { QuotaFailureSchema, ResourceInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import type { Fault, FieldViolation } from "../domain/fault.ts";
-import { badRequest, detail, type Reason, retryInfo, type Status, status } from "./status.ts";
+import { refusalStatus, unseenStatus } from "./refusal-status.ts";
+import { badRequest, retryInfo, type Status, status } from "./status.ts";
 
 /**
  * One total switch: a new fault does not compile until it has a code, a reason and words. The words tell the caller what
@@ -16,11 +16,13 @@ export function statusOf(fault: Fault): Status {
         "send a valid bearer token in the authorization header",
       );
     case "permission_denied":
-      return status(
-        Code.PermissionDenied,
-        "PERMISSION_DENIED",
-        "this call needs an administrator role in the token",
-      );
+      return fault.unseen === undefined
+        ? status(
+            Code.PermissionDenied,
+            "PERMISSION_DENIED",
+            "this call needs an administrator role in the token",
+          )
+        : unseenStatus(fault.unseen);
     case "invalid_argument":
       return status(
         Code.InvalidArgument,
@@ -29,41 +31,6 @@ export function statusOf(fault: Fault): Status {
         {},
         badRequest(fault.violations),
       );
-    case "not_found":
-      return status(
-        Code.NotFound,
-        "NOT_FOUND",
-        `${words(fault.resourceType)} ${fault.id} does not exist in this organization`,
-        {},
-        detail(ResourceInfoSchema, {
-          resourceType: `keyturn.dev/${fault.resourceType}`,
-          resourceName: fault.id,
-        }),
-      );
-    case "expiry_in_past":
-      return expiry("EXPIRY_IN_PAST", "expires_at must be in the future by the clock of the database", {
-        now: fault.bound.toISOString(),
-      });
-    case "expiry_below_minimum":
-      return expiry(
-        "EXPIRY_BELOW_MINIMUM",
-        "expires_at is sooner than the minimum lifetime of the organization allows",
-        {
-          earliest: fault.bound.toISOString(),
-          min_lifetime_seconds: String(fault.boundSeconds),
-        },
-      );
-    case "expiry_above_maximum":
-      return expiry(
-        "EXPIRY_ABOVE_MAXIMUM",
-        "expires_at is later than the maximum lifetime of the organization allows",
-        {
-          latest: fault.bound.toISOString(),
-          max_lifetime_seconds: String(fault.boundSeconds),
-        },
-      );
-    case "credential_limit_reached":
-      return limitReached(fault);
     case "lock_timeout":
       return status(
         Code.Aborted,
@@ -104,10 +71,10 @@ export function statusOf(fault: Fault): Status {
         Code.ResourceExhausted,
         "MESSAGE_TOO_LARGE",
         "the message is larger than this service accepts",
-        {
-          limit_bytes: String(fault.limitBytes),
-        },
+        { limit_bytes: String(fault.limitBytes) },
       );
+    default:
+      return refusalStatus(fault);
   }
 }
 
@@ -121,32 +88,6 @@ export function toConnectError(fault: Fault): ConnectError {
 export function retryDelayMsOf(fault: Fault): number | undefined {
   if (fault.kind === "unavailable") return fault.inDoubt ? undefined : fault.retryDelayMs;
   return fault.kind === "lock_timeout" ? 100 : undefined;
-}
-
-function expiry(reason: Reason, description: string, metadata: Record<string, string>): Status {
-  const violations = [{ field: "expires_at", description }];
-  return status(Code.InvalidArgument, reason, description, metadata, badRequest(violations));
-}
-
-function limitReached(fault: Extract<Fault, { kind: "credential_limit_reached" }>): Status {
-  return status(
-    Code.ResourceExhausted,
-    "CREDENTIAL_LIMIT_REACHED",
-    `service account ${fault.serviceAccountId} already has ${fault.activeCount} active credentials of ${fault.limit} - delete one first`,
-    {
-      limit: String(fault.limit),
-      active_count: String(fault.activeCount),
-      safest_to_delete: fault.safestToDelete,
-    },
-    detail(QuotaFailureSchema, {
-      violations: [
-        {
-          subject: `service-accounts/${fault.serviceAccountId}`,
-          description: `at most ${fault.limit} active credentials a service account`,
-        },
-      ],
-    }),
-  );
 }
 
 function unavailableStatus(fault: Extract<Fault, { kind: "unavailable" }>): Status {
@@ -192,8 +133,3 @@ function sentence(violations: readonly FieldViolation[]): string {
 }
 
 const PLAIN = /^[A-Za-z0-9 ._'()-]+$/;
-
-/** `ServiceAccount` as a reader writes it: `service account`. */
-function words(resourceType: string): string {
-  return resourceType.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
-}

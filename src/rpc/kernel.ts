@@ -10,10 +10,12 @@ import {
 import type { VerifyToken } from "../auth/verify-token.ts";
 import type { Log } from "../observability/log.ts";
 import type { Metrics } from "../observability/metrics.ts";
+import type { RecordRefusal } from "../service/record-refusal.ts";
 import { type Call, type CallOptions, callKey, type DeadlineLimits, openCall } from "./call.ts";
 import { callOf, chain, lazyRequest, unaryResponse } from "./chain.ts";
+import { auditRefusals } from "./interceptors/audit-refusals.ts";
 import { authenticate, identifyCaller } from "./interceptors/authenticate.ts";
-import { authorize, requireAccess } from "./interceptors/authorize.ts";
+import { authorize, type RoleRules, requireAccess } from "./interceptors/authorize.ts";
 import { bound } from "./interceptors/bound.ts";
 import { record } from "./interceptors/record.ts";
 import { shield } from "./interceptors/shield.ts";
@@ -36,7 +38,8 @@ export type Handlers<S extends ServiceName> = {
 export interface KernelOptions {
   readonly handlers: { [S in ServiceName]: Handlers<S> };
   readonly verifyToken: VerifyToken;
-  readonly administratorRoles: readonly string[];
+  readonly roles: RoleRules;
+  readonly recordRefusal: RecordRefusal;
   readonly deadlines: DeadlineLimits;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -71,8 +74,9 @@ const interceptorsOf = (options: KernelOptions): Interceptor[] => [
   record(options.log, options.metrics),
   shield(options.log),
   bound,
+  auditRefusals(options.recordRefusal),
   authenticate(options.verifyToken),
-  authorize(options.administratorRoles),
+  authorize(options.roles),
   validate(),
 ];
 
@@ -95,7 +99,7 @@ export function createKernel(options: KernelOptions): Kernel {
     async admits(call) {
       try {
         await identifyCaller(options.verifyToken, call);
-        requireAccess(call, options.administratorRoles);
+        requireAccess(call, options.roles);
         return true;
       } catch {
         return false;

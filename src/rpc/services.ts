@@ -1,7 +1,15 @@
+import { AuditService } from "../../gen/keyturn/v1/audit_service_pb.ts";
+import { CredentialPolicyService } from "../../gen/keyturn/v1/credential_policy_service_pb.ts";
 import { CredentialService } from "../../gen/keyturn/v1/credential_service_pb.ts";
+import { ServiceAccountService } from "../../gen/keyturn/v1/service_account_service_pb.ts";
 
 /** Every service that the doors offer. A new one needs a line here, rows in `access.ts` and handlers, or nothing compiles. */
-export const SERVICES = { CredentialService } as const;
+export const SERVICES = {
+  CredentialService,
+  ServiceAccountService,
+  CredentialPolicyService,
+  AuditService,
+} as const;
 
 export type ServiceName = keyof typeof SERVICES;
 

@@ -1,76 +1,42 @@
-import type { Mint, Minted } from "../auth/mint.ts";
-import type { Caller } from "../domain/caller.ts";
+import type { CallContext } from "../domain/call-context.ts";
 import type { IssuedCredential } from "../domain/credential.ts";
-import {
-  credentialLimitReached,
-  expiryRefused,
-  FaultError,
-  isCertainlyUnwritten,
-  serviceAccountNotFound,
-} from "../domain/fault.ts";
-import type { CreateCredentialOutcome, Credentials } from "../storage/credentials.ts";
+import type { Credentials } from "../storage/credentials.ts";
+import { type IssueDeps, issue } from "./issue.ts";
 
-export interface CreateCredentialDeps {
-  readonly mint: Mint;
-  readonly credentials: Credentials;
+export interface CreateCredentialDeps extends IssueDeps {
+  readonly credentials: Pick<Credentials, "create">;
 }
 
 export interface CreateCredential {
   readonly serviceAccountId: string;
   /** Absent: the organization's default lifetime. */
   readonly expiresAt: Date | undefined;
-  readonly requestId: string;
-  readonly clientAddress: string | undefined;
-  /** Milliseconds that are left for work, asked at the moment when it matters. */
-  readonly budgetMs: () => number;
-  readonly signal: AbortSignal;
+  /** Absent or past: accepted at once. */
+  readonly notBefore: Date | undefined;
+  readonly displayName: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly idempotencyKey: string | undefined;
+  readonly validateOnly: boolean;
 }
 
 /**
- * Issues a credential. The secret is minted before the database is asked, so no lock ever waits for a hash; a secret
- * that was certainly not stored was seen by nobody and goes back into the pool.
- * @throws FaultError not_found, expiry_*, credential_limit_reached, lock_timeout, unavailable, deadline_exceeded, cancelled.
+ * Issues a credential.
+ * @throws FaultError not_found, expiry_*, not_before_after_expiry, role_not_grantable, credential_creation_denied,
+ *   credential_limit_reached, request_id_reused, lock_timeout, unavailable, deadline_exceeded, cancelled.
  */
-export async function createCredential(
+export function createCredential(
   deps: CreateCredentialDeps,
-  caller: Caller,
+  ctx: CallContext,
   req: CreateCredential,
 ): Promise<IssuedCredential> {
-  const minted = await deps.mint.take(req.signal);
-  const outcome = await store(deps, caller, req, minted).catch((err: unknown) => {
-    if (isCertainlyUnwritten(err)) deps.mint.giveBack(minted);
-    throw err;
-  });
-  if (outcome.kind === "created") return { credential: outcome.credential, clientSecret: minted.secret };
-  deps.mint.giveBack(minted);
-  switch (outcome.kind) {
-    case "account_unknown":
-      throw serviceAccountNotFound(req.serviceAccountId);
-    case "deadline_exceeded":
-      throw new FaultError({ kind: "deadline_exceeded" });
-    case "limit_reached":
-      throw credentialLimitReached(req.serviceAccountId, outcome);
-    default:
-      throw expiryRefused(outcome);
-  }
-}
-
-function store(
-  deps: CreateCredentialDeps,
-  caller: Caller,
-  req: CreateCredential,
-  minted: Minted,
-): Promise<CreateCredentialOutcome> {
-  return deps.credentials.create(
-    {
-      caller,
-      serviceAccountId: req.serviceAccountId,
-      ...minted.stored,
-      expiresAt: req.expiresAt,
-      clientAddress: req.clientAddress,
-      requestId: req.requestId,
-      budgetMs: req.budgetMs(),
-    },
-    req.signal,
-  );
+  const { serviceAccountId, expiresAt, notBefore, displayName, labels } = req;
+  const request = [
+    "create",
+    serviceAccountId,
+    expiresAt,
+    notBefore,
+    displayName,
+    Object.entries(labels).sort(),
+  ];
+  return issue(deps, ctx, { ...req, request }, (parts) => deps.credentials.create(ctx, { ...req, ...parts }));
 }

@@ -1,108 +1,140 @@
-import type { Caller } from "../domain/caller.ts";
-import type { Credential } from "../domain/credential.ts";
-import { type ExpiryFault, FaultError } from "../domain/fault.ts";
+import type { CallContext } from "../domain/call-context.ts";
+import type { Credential, CredentialFilter, CredentialLoss, Revocation } from "../domain/credential.ts";
+import { credentialNotFound, serviceAccountNotFound } from "../domain/fault.ts";
+import type { Page, PageRequest } from "../domain/page.ts";
 import type { CredentialPolicy } from "../domain/policy.ts";
+import {
+  boundsRow,
+  claimRow,
+  type NewCredential,
+  newCredentialRow,
+  type StoredIssue,
+} from "./credential-arguments.ts";
+import { optionalInstant, toCredential } from "./credential-facts.ts";
+import { listCredentials } from "./credential-list.ts";
 import type { Database } from "./database.ts";
+import type { Sql } from "./lane.ts";
+import { mutate, type Outcome } from "./mutation.ts";
+import type { Facts } from "./refusal.ts";
 
-export interface CreateCredentialStatement {
-  readonly caller: Caller;
+export interface CredentialReplacement extends NewCredential {
+  /** The credential whose place the new one takes. */
+  readonly replacedId: string;
+  readonly etag: string | undefined;
+  /** Milliseconds for which the old one still holds. */
+  readonly gracePeriodMs: number;
+}
+
+/** Names one credential, and what the caller last read of it. */
+export interface CredentialDeletion {
   readonly serviceAccountId: string;
-  readonly credentialId: string;
-  readonly secretHash: string;
-  readonly hint: string;
-  /** Absent: the default lifetime of the organization. */
-  readonly expiresAt: Date | undefined;
-  readonly clientAddress: string | undefined;
-  readonly requestId: string;
-  /** Milliseconds from now within which the statement may still write. */
-  readonly budgetMs: number;
+  readonly id: string;
+  readonly etag: string | undefined;
+  readonly validateOnly: boolean;
 }
 
-export type CreateCredentialOutcome =
-  | { readonly kind: "created"; readonly credential: Credential }
-  | { readonly kind: "account_unknown" }
-  /** The lock was too long in coming, and nothing was written for a caller who has gone. */
-  | { readonly kind: "deadline_exceeded" }
-  | ExpiryFault
-  | {
-      readonly kind: "limit_reached";
-      readonly limit: number;
-      readonly activeCount: number;
-      readonly safestToDelete: string;
-    };
-
-interface CreateCredentialRow {
-  readonly outcome: CreateCredentialOutcome["kind"];
-  readonly uid: string;
-  readonly created_at: Date;
-  readonly expires_at: Date;
-  readonly bound: Date;
-  readonly bound_seconds: number;
-  readonly active_max: number;
-  readonly active_count: number;
-  readonly safest_to_delete: string;
-}
-
-/** Statements about credentials. Each is one call of one function, and so one round trip (docs/adr/0003). */
+/** Statements about credentials. Each is one statement, and so one round trip (docs/adr/0003). */
 export interface Credentials {
-  create(statement: CreateCredentialStatement, signal: AbortSignal): Promise<CreateCredentialOutcome>;
+  create(ctx: CallContext, wanted: NewCredential): Promise<Outcome<StoredIssue>>;
+  rotate(ctx: CallContext, wanted: CredentialReplacement): Promise<Outcome<StoredIssue>>;
+  delete(ctx: CallContext, doomed: CredentialDeletion): Promise<Outcome<CredentialLoss>>;
+  revokeOfServiceAccount(
+    ctx: CallContext,
+    serviceAccountId: string,
+    validateOnly: boolean,
+  ): Promise<Outcome<Revocation>>;
+  revokeOfOrganization(
+    ctx: CallContext,
+    exemptServiceAccountIds: readonly string[],
+    validateOnly: boolean,
+  ): Promise<Outcome<Revocation>>;
+  /** @throws FaultError not_found */
+  get(ctx: CallContext, serviceAccountId: string, id: string): Promise<Credential>;
+  /** In the order of their creation. Positions are of the account itself, not of its id. @throws FaultError not_found */
+  list(
+    ctx: CallContext,
+    serviceAccountId: string,
+    filter: CredentialFilter,
+    page: PageRequest,
+  ): Promise<Page<Credential>>;
 }
 
 export function openCredentials(db: Database, policy: CredentialPolicy): Credentials {
+  const bounds = (sql: Sql) => boundsRow(sql, policy);
   return {
-    async create(statement, signal) {
-      const { caller } = statement;
-      // The statement is composed once it has a connection, which takes time off its budget.
-      const writeUntil = performance.now() + statement.budgetMs;
-      const [row] = await db.run<CreateCredentialRow>(
-        signal,
+    create: (ctx, wanted) =>
+      mutate(
+        db,
+        { ctx, ...wanted },
+        (sql, caller) => sql`keyturn.create_credential(
+          ${caller}, ${bounds(sql)}, ${wanted.serviceAccountId}, ${newCredentialRow(sql, wanted)}, ${claimRow(sql, wanted.claim)})`,
+        toStoredIssue,
+      ),
+    rotate: (ctx, wanted) =>
+      mutate(
+        db,
+        { ctx, ...wanted },
+        (sql, caller) => sql`keyturn.rotate_credential(
+          ${caller}, ${bounds(sql)}, ${wanted.serviceAccountId}, ${wanted.replacedId}, ${wanted.etag ?? null},
+          ${`${wanted.gracePeriodMs} milliseconds`}, ${newCredentialRow(sql, wanted)}, ${claimRow(sql, wanted.claim)})`,
+        toStoredIssue,
+      ),
+    delete: (ctx, doomed) =>
+      mutate(
+        db,
+        { ctx, ...doomed },
+        (sql, caller) => sql`keyturn.delete_credential(
+          ${caller}, ${doomed.serviceAccountId}, ${doomed.id}, ${doomed.etag ?? null})`,
+        toLoss,
+      ),
+    revokeOfServiceAccount: (ctx, serviceAccountId, validateOnly) =>
+      mutate(
+        db,
+        { ctx, serviceAccountId, validateOnly },
+        (sql, caller) => sql`keyturn.revoke_service_account_credentials(${caller}, ${serviceAccountId})`,
+        toRevocation,
+      ),
+    revokeOfOrganization: (ctx, exemptServiceAccountIds, validateOnly) =>
+      mutate(
+        db,
+        { ctx, validateOnly },
+        (sql, caller) =>
+          sql`keyturn.revoke_organization_credentials(${caller}, ${[...exemptServiceAccountIds]})`,
+        toRevocation,
+      ),
+    async get(ctx, serviceAccountId, id) {
+      const [row] = await db.run<{ account_id: string; item: Facts | null }>(
+        ctx.signal,
         (sql) => sql`
-          select outcome, uid, created_at, expires_at, bound, bound_seconds, active_max, active_count, safest_to_delete
-            from keyturn.create_credential(
-              ${caller.organizationId}, ${statement.serviceAccountId},
-              ${statement.credentialId}, ${statement.secretHash}, ${statement.hint}, ${statement.expiresAt ?? null},
-              ${policy.defaultLifetimeSeconds}, ${policy.minLifetimeSeconds}, ${policy.maxLifetimeSeconds},
-              ${policy.activeCredentialsMax},
-              ${caller.issuer}, ${caller.subject}, ${statement.clientAddress ?? null}, ${statement.requestId},
-              ${Math.max(0, Math.floor(writeUntil - performance.now()))})`,
-        `${caller.organizationId}/${statement.serviceAccountId}`,
+          select a.id as account_id, to_jsonb(s) as item
+            from keyturn.service_accounts a
+            left join lateral keyturn.credential_states(a.organization_id, a.id, statement_timestamp()) s on s.id = ${id}
+           where a.organization_id = ${ctx.caller.organizationId} and a.id = ${serviceAccountId}`,
       );
-      if (row === undefined) throw new FaultError({ kind: "internal" });
-      return toOutcome(row, statement);
+      if (row === undefined) throw serviceAccountNotFound(serviceAccountId);
+      if (row.item === null) throw credentialNotFound(id);
+      return toCredential(row.item);
     },
+    list: (ctx, serviceAccountId, filter, page) => listCredentials(db, ctx, serviceAccountId, filter, page),
   };
 }
 
-function toOutcome(row: CreateCredentialRow, statement: CreateCredentialStatement): CreateCredentialOutcome {
-  switch (row.outcome) {
-    case "created":
-      return { kind: "created", credential: toCredential(row, statement) };
-    case "account_unknown":
-    case "deadline_exceeded":
-      return { kind: row.outcome };
-    case "expiry_in_past":
-    case "expiry_below_minimum":
-    case "expiry_above_maximum":
-      return { kind: row.outcome, bound: row.bound, boundSeconds: row.bound_seconds };
-    case "limit_reached":
-      return {
-        kind: "limit_reached",
-        limit: row.active_max,
-        activeCount: row.active_count,
-        safestToDelete: row.safest_to_delete,
-      };
-  }
-}
-
-function toCredential(row: CreateCredentialRow, statement: CreateCredentialStatement): Credential {
+function toStoredIssue(facts: Facts): StoredIssue {
+  const { credential, replaced, sealed_secret: sealedSecret } = facts;
   return {
-    uid: row.uid,
-    id: statement.credentialId,
-    organizationId: statement.caller.organizationId,
-    serviceAccountId: statement.serviceAccountId,
-    status: "active",
-    expiresAt: row.expires_at,
-    createdBy: statement.caller.subject,
-    createdAt: row.created_at,
+    credential: toCredential(credential),
+    replaced: replaced?.id === undefined || replaced.id === null ? undefined : toCredential(replaced),
+    sealedSecret: typeof sealedSecret === "string" ? Buffer.from(sealedSecret, "base64") : undefined,
   };
 }
+
+const toLoss = (facts: Facts): CredentialLoss => ({
+  lastUsedAt: optionalInstant(facts["last_used_at"]),
+  remainingActiveCount: facts["remaining_active_count"],
+  isLastActive: facts["last_active"],
+});
+
+const toRevocation = (facts: Facts): Revocation => ({
+  revokedBefore: new Date(facts["revoked_before"]),
+  revokedCredentialCount: facts["revoked_credential_count"],
+});

@@ -4,6 +4,23 @@ revoke all on schema keyturn from public;
 revoke execute on all functions in schema keyturn from public;
 grant usage on schema keyturn to keyturn_app;
 grant select on all tables in schema keyturn to keyturn_app;
-grant execute on function keyturn.create_credential(
-  text, text, text, text, text, timestamptz, integer, integer, integer, integer, text, text, inet, text, integer
-) to keyturn_app;
+grant execute on function
+  -- The mutations, one for each verb that writes. They run with the owner's rights.
+  keyturn.create_credential,
+  keyturn.rotate_credential,
+  keyturn.delete_credential,
+  keyturn.revoke_service_account_credentials,
+  keyturn.revoke_organization_credentials,
+  keyturn.create_service_account,
+  keyturn.update_service_account,
+  keyturn.delete_service_account,
+  keyturn.update_credential_policy,
+  keyturn.record_refusal,
+  keyturn.sweep,
+  -- What reads are made of. They run with the caller's rights.
+  keyturn.credential_states,
+  keyturn.service_account_states,
+  keyturn.policy_facts,
+  keyturn.policy_etag,
+  keyturn.etag_of
+to keyturn_app;

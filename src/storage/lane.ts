@@ -132,6 +132,15 @@ async function within<T>(timeoutMs: number, work: PromiseLike<T>): Promise<T> {
   }
 }
 
+/** The driver knows arrays only after a round trip of its own at each connection, so that ours tell it of the one kind we send. */
+const TEXT_ARRAY = {
+  to: 1009,
+  from: [1009],
+  serialize: (items: readonly string[]) =>
+    `{${items.map((item) => `"${item.replace(/["\\]/g, "\\$&")}"`).join(",")}}`,
+  parse: (text: string) => text,
+};
+
 function createClient(options: LaneOptions): Client {
   const client: Client = {
     state: "new",
@@ -139,6 +148,7 @@ function createClient(options: LaneOptions): Client {
       max: 1,
       prepare: true,
       fetch_types: false,
+      types: { textArray: TEXT_ARRAY },
       connect_timeout: (options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS) / 1000,
       max_lifetime: null,
       backoff: () => 0,

@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { isNotNull, isNull, sql } from "drizzle-orm";
 import {
   bigint,
   check,
@@ -7,6 +7,7 @@ import {
   index,
   inet,
   integer,
+  jsonb,
   pgSchema,
   primaryKey,
   text,
@@ -21,6 +22,7 @@ import {
  */
 export const keyturn = pgSchema("keyturn");
 
+const xid8 = customType<{ data: string }>({ dataType: () => "xid8" });
 const bytea = customType<{ data: Buffer }>({ dataType: () => "bytea" });
 const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
 
@@ -35,15 +37,29 @@ export const organizations = keyturn.table(
     minLifetimeSeconds: integer("min_lifetime_seconds"),
     maxLifetimeSeconds: integer("max_lifetime_seconds"),
     activeCredentialsMax: integer("active_credentials_max"),
+    credentialCreation: text("credential_creation", { enum: ["allowed", "denied"] })
+      .notNull()
+      .default("allowed"),
+    policyRevision: integer("policy_revision").notNull().default(0),
+    policyUpdatedAt: instant("policy_updated_at"),
+    status: text("status", { enum: ["active", "suspended", "deleted"] })
+      .notNull()
+      .default("active"),
+    /** Credentials that were created before are revoked, but for those of the accounts in `revocation_exemptions`. */
+    credentialsRevokedBefore: instant("credentials_revoked_before"),
+    /** Uids of accounts that the last revocation spared, each with the instant that held for it until then, or null. */
+    revocationExemptions: jsonb("revocation_exemptions").notNull().default({}),
   },
   (table) => [
     check("organizations_lifetimes_ordered", sql`${table.minLifetimeSeconds} <= ${table.maxLifetimeSeconds}`),
     check("organizations_lifetimes_positive", sql`${table.minLifetimeSeconds} >= 1`),
     check("organizations_active_max_positive", sql`${table.activeCredentialsMax} >= 1`),
+    check("organizations_creation_known", sql`${table.credentialCreation} in ('allowed', 'denied')`),
+    check("organizations_status_known", sql`${table.status} in ('active', 'suspended', 'deleted')`),
   ],
 );
 
-/** The row whose lock orders everything that happens to an account, and that carries the head of its audit chain. */
+/** The row whose lock orders everything that happens to an account. */
 export const serviceAccounts = keyturn.table(
   "service_accounts",
   {
@@ -65,12 +81,14 @@ export const serviceAccounts = keyturn.table(
     createdBy: text("created_by").notNull(),
     createdAt: instant("created_at").notNull().default(sql`clock_timestamp()`),
     updatedAt: instant("updated_at").notNull().default(sql`clock_timestamp()`),
-    auditSequence: bigint("audit_sequence", { mode: "bigint" }).notNull().default(sql`0`),
-    auditHash: bytea("audit_hash").notNull().default(sql`'\\x'`),
+    /** Counts its changes, for the etag. */
+    revision: integer("revision").notNull().default(0),
+    credentialsRevokedBefore: instant("credentials_revoked_before"),
   },
   (table) => [
     primaryKey({ name: "service_accounts_pk", columns: [table.organizationId, table.id] }),
     unique("service_accounts_uid_unique").on(table.organizationId, table.uid),
+    index("service_accounts_by_creation").on(table.organizationId, table.createdAt, table.id),
     check("service_accounts_id_shape", sql`${table.id} ~ '^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$'`),
     check("service_accounts_scope_known", sql`${table.scope} in ('organization', 'project')`),
     check("service_accounts_status_known", sql`${table.status} in ('active', 'disabled')`),
@@ -90,6 +108,11 @@ export const credentials = keyturn.table(
     createdBy: text("created_by").notNull(),
     createdAt: instant("created_at").notNull(),
     expiresAt: instant("expires_at").notNull(),
+    displayName: text("display_name"),
+    labels: jsonb("labels").notNull().default({}),
+    notBefore: instant("not_before"),
+    /** Set by a delete: the row stays for a while, seen by nobody, so that later uses of its secret can be told apart. */
+    deletedAt: instant("deleted_at"),
   },
   (table) => [
     primaryKey({
@@ -101,9 +124,18 @@ export const credentials = keyturn.table(
       foreignColumns: [serviceAccounts.organizationId, serviceAccounts.id],
       name: "credentials_service_account_fk",
     }).onDelete("cascade"),
-    /** Counts the active ones in one short range, however many have expired. */
-    index("credentials_by_expiry").on(table.organizationId, table.serviceAccountId, table.expiresAt),
-    check("credentials_expires_after_creation", sql`${table.expiresAt} > ${table.createdAt}`),
+    /** Counts the live ones in one short range, however many have expired. */
+    index("credentials_by_expiry")
+      .on(table.organizationId, table.serviceAccountId, table.expiresAt)
+      .where(isNull(table.deletedAt)),
+    index("credentials_by_creation")
+      .on(table.organizationId, table.serviceAccountId, table.createdAt, table.id)
+      .where(isNull(table.deletedAt)),
+    index("credentials_of_organization_by_expiry")
+      .on(table.organizationId, table.expiresAt)
+      .where(isNull(table.deletedAt)),
+    index("credentials_by_deletion").on(table.deletedAt).where(isNotNull(table.deletedAt)),
+    check("credentials_expires_after_creation", sql`${table.expiresAt} >= ${table.createdAt}`),
   ],
 );
 
@@ -131,9 +163,9 @@ export const credentialUsage = keyturn.table(
 );
 
 /**
- * What happened, append-only. Each row's hash covers the row and the hash before it, in one chain a service account
- * (by its uid, so that an account recreated under the same id starts its own). No foreign key: the trail outlives
- * what it is about.
+ * What happened and what was refused, append-only. Each row's hash covers the row and the hash before it, in one chain a
+ * service account (by its uid, so that an account recreated under the same id starts its own), and one of the
+ * organization itself under the uid of zeros. No foreign key: the trail outlives what it is about.
  */
 export const auditEvents = keyturn.table(
   "audit_events",
@@ -144,20 +176,80 @@ export const auditEvents = keyturn.table(
     occurredAt: instant("occurred_at").notNull(),
     action: text("action").notNull(),
     outcome: text("outcome").notNull(),
-    serviceAccountId: text("service_account_id").notNull(),
+    serviceAccountId: text("service_account_id"),
     credentialId: text("credential_id"),
     actorIssuer: text("actor_issuer").notNull(),
     actorSubject: text("actor_subject").notNull(),
     clientAddress: inet("client_address"),
     requestId: text("request_id").notNull(),
+    details: jsonb("details"),
     previousHash: bytea("previous_hash").notNull(),
     hash: bytea("hash").notNull(),
+    /** Of the transaction that wrote it: what a listing over several pages can see of the trail is fixed by it. */
+    transactionId: xid8("transaction_id").notNull().default(sql`pg_current_xact_id()`),
   },
   (table) => [
     primaryKey({
       name: "audit_events_pk",
       columns: [table.organizationId, table.serviceAccountUid, table.sequence],
     }),
-    index("audit_events_by_time").on(table.organizationId, table.occurredAt),
+    index("audit_events_by_time").on(
+      table.organizationId,
+      table.occurredAt,
+      table.serviceAccountUid,
+      table.sequence,
+    ),
+    index("audit_events_of_account_by_time").on(
+      table.organizationId,
+      table.serviceAccountId,
+      table.occurredAt,
+      table.serviceAccountUid,
+      table.sequence,
+    ),
+  ],
+);
+
+/** The head of each audit chain: apart from the account, for it outlives that too. */
+export const auditChains = keyturn.table(
+  "audit_chains",
+  {
+    organizationId: text("organization_id").notNull(),
+    serviceAccountUid: uuid("service_account_uid").notNull(),
+    sequence: bigint("sequence", { mode: "bigint" }).notNull().default(sql`0`),
+    hash: bytea("hash").notNull().default(sql`'\\x'`),
+  },
+  (table) => [
+    primaryKey({ name: "audit_chains_pk", columns: [table.organizationId, table.serviceAccountUid] }),
+  ],
+);
+
+/**
+ * Creates and rotates that may be repeated (docs/adr/0010). Of the request id there is a hash only; the secret is sealed
+ * under a key that comes from the id itself. Goes with its account, but outlives its credential: a retry after a delete
+ * must not create again.
+ */
+export const replays = keyturn.table(
+  "replays",
+  {
+    organizationId: text("organization_id").notNull(),
+    requestHash: bytea("request_hash").notNull(),
+    /** SHA-256 of the request: another one under the same id is refused. */
+    bodyHash: bytea("body_hash").notNull(),
+    serviceAccountId: text("service_account_id").notNull(),
+    credentialId: text("credential_id").notNull(),
+    replacedCredentialId: text("replaced_credential_id"),
+    /** Null once its time is over. */
+    sealedSecret: bytea("sealed_secret"),
+    createdAt: instant("created_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ name: "replays_pk", columns: [table.organizationId, table.requestHash] }),
+    foreignKey({
+      columns: [table.organizationId, table.serviceAccountId],
+      foreignColumns: [serviceAccounts.organizationId, serviceAccounts.id],
+      name: "replays_service_account_fk",
+    }).onDelete("cascade"),
+    index("replays_by_account").on(table.organizationId, table.serviceAccountId),
+    index("replays_by_age").on(table.createdAt),
   ],
 );

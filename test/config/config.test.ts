@@ -20,6 +20,7 @@ const DEFAULTS: Config = {
   tenantClaim: "tenant_id",
   rolesClaim: "roles",
   administratorRoles: ["owner", "admin"],
+  organizationAdministratorRoles: ["owner", "admin"],
   rootKeys: undefined,
   dataDir: ".keyturn",
   secretPrefix: "plt",
@@ -33,6 +34,7 @@ const DEFAULTS: Config = {
     maxLifetimeSeconds: 365 * DAY,
     activeCredentialsMax: 5,
   },
+  tombstoneRetentionSeconds: 30 * 86_400,
   reflection: true,
   logLevel: "info",
 };

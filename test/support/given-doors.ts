@@ -5,7 +5,8 @@ import type { OpenDoor } from "../../src/door/http-server.ts";
 import { createLog } from "../../src/observability/log.ts";
 import { createMetrics } from "../../src/observability/metrics.ts";
 import type { Call, DeadlineLimits } from "../../src/rpc/call.ts";
-import { createKernel, type Handlers } from "../../src/rpc/kernel.ts";
+import { createKernel, type Handlers, type KernelOptions } from "../../src/rpc/kernel.ts";
+import { SERVICES } from "../../src/rpc/services.ts";
 
 export type CreateHandler = Handlers<"CredentialService">["createCredential"];
 
@@ -48,7 +49,7 @@ export async function givenDoors(options: GivenDoorsOptions = {}): Promise<Given
     return (await options.createCredential?.(req, call)) ?? {};
   };
   const kernel = createKernel({
-    handlers: { CredentialService: { createCredential } },
+    handlers: withRefusals({ createCredential }),
     verifyToken: async (token) => {
       if (token !== GOOD_TOKEN) throw unauthenticated("malformed");
       return {
@@ -59,7 +60,8 @@ export async function givenDoors(options: GivenDoorsOptions = {}): Promise<Given
         expiresAtMs: Number.MAX_SAFE_INTEGER,
       };
     },
-    administratorRoles: ["admin"],
+    roles: { administratorRoles: ["admin"], organizationAdministratorRoles: ["admin"] },
+    recordRefusal: async () => {},
     deadlines: options.deadlines ?? { defaultDeadlineMs: 10_000, deadlineMsMax: 30_000 },
     log: createLog("trace", { write: (line) => void lines.push(line) }),
     metrics: createMetrics(),
@@ -91,4 +93,13 @@ export async function givenDoors(options: GivenDoorsOptions = {}): Promise<Given
       await Promise.all([http.close(0), grpc.close(0)]);
     },
   };
+}
+
+/** The handlers of the test's own; every other RPC fails like one that was never written. */
+function withRefusals(given: object): KernelOptions["handlers"] {
+  const services = Object.entries(SERVICES).map(([name, { method }]) => {
+    const unwritten = Object.keys(method).map((rpc) => [rpc, () => Promise.reject(new Error("no handler"))]);
+    return [name, { ...Object.fromEntries(unwritten), ...(name === "CredentialService" ? given : {}) }];
+  });
+  return Object.fromEntries(services);
 }

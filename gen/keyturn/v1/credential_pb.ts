@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file keyturn/v1/credential.proto.
  */
 export const file_keyturn_v1_credential: GenFile = /*@__PURE__*/
-  fileDesc("ChtrZXl0dXJuL3YxL2NyZWRlbnRpYWwucHJvdG8SCmtleXR1cm4udjEijgQKCkNyZWRlbnRpYWwSFgoJc2VsZl9saW5rGAEgASgJQgPgQQMSEAoDdWlkGAIgASgJQgPgQQMSDwoCaWQYAyABKAlCA+BBAxIfChJzZXJ2aWNlX2FjY291bnRfaWQYBCABKAlCA+BBAxIxCgZzdGF0dXMYBSABKA4yHC5rZXl0dXJuLnYxLkNyZWRlbnRpYWxTdGF0dXNCA+BBAxIzCgpleHBpcmVzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEDEhcKCmNyZWF0ZWRfYnkYByABKAlCA+BBAxIzCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEDEjUKDGxhc3RfdXNlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIeCgxsYXN0X3VzZWRfaXAYCiABKAlCA+BBA0gAiAEBOnHqQW4KFmtleXR1cm4uZGV2L0NyZWRlbnRpYWwSO3NlcnZpY2UtYWNjb3VudHMve3NlcnZpY2VfYWNjb3VudH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWx9KgtjcmVkZW50aWFsczIKY3JlZGVudGlhbEIPCg1fbGFzdF91c2VkX2lwSgQIZBBlUg1jbGllbnRfc2VjcmV0KnIKEENyZWRlbnRpYWxTdGF0dXMSIQodQ1JFREVOVElBTF9TVEFUVVNfVU5TUEVDSUZJRUQQABIcChhDUkVERU5USUFMX1NUQVRVU19BQ1RJVkUQARIdChlDUkVERU5USUFMX1NUQVRVU19FWFBJUkVEEAJiBnByb3RvMw", [file_google_api_field_behavior, file_google_api_resource, file_google_protobuf_timestamp]);
+  fileDesc("ChtrZXl0dXJuL3YxL2NyZWRlbnRpYWwucHJvdG8SCmtleXR1cm4udjEingYKCkNyZWRlbnRpYWwSFgoJc2VsZl9saW5rGAEgASgJQgPgQQMSEAoDdWlkGAIgASgJQgPgQQMSDwoCaWQYAyABKAlCA+BBAxIfChJzZXJ2aWNlX2FjY291bnRfaWQYBCABKAlCA+BBAxIxCgZzdGF0dXMYBSABKA4yHC5rZXl0dXJuLnYxLkNyZWRlbnRpYWxTdGF0dXNCA+BBAxIzCgpleHBpcmVzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEDEhcKCmNyZWF0ZWRfYnkYByABKAlCA+BBAxIzCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEDEjUKDGxhc3RfdXNlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIeCgxsYXN0X3VzZWRfaXAYCiABKAlCA+BBA0gAiAEBEh4KDGRpc3BsYXlfbmFtZRgLIAEoCUID4EEDSAGIAQESNwoGbGFiZWxzGAwgAygLMiIua2V5dHVybi52MS5DcmVkZW50aWFsLkxhYmVsc0VudHJ5QgPgQQMSMwoKbm90X2JlZm9yZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIWCgRoaW50GA4gASgJQgPgQQNIAogBARIWCgRldGFnGA8gASgJQgPgQQNIA4gBARotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBOnHqQW4KFmtleXR1cm4uZGV2L0NyZWRlbnRpYWwSO3NlcnZpY2UtYWNjb3VudHMve3NlcnZpY2VfYWNjb3VudH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWx9KgtjcmVkZW50aWFsczIKY3JlZGVudGlhbEIPCg1fbGFzdF91c2VkX2lwQg8KDV9kaXNwbGF5X25hbWVCBwoFX2hpbnRCBwoFX2V0YWdKBAhkEGVSDWNsaWVudF9zZWNyZXQqsAEKEENyZWRlbnRpYWxTdGF0dXMSIQodQ1JFREVOVElBTF9TVEFUVVNfVU5TUEVDSUZJRUQQABIcChhDUkVERU5USUFMX1NUQVRVU19BQ1RJVkUQARIdChlDUkVERU5USUFMX1NUQVRVU19FWFBJUkVEEAISHQoZQ1JFREVOVElBTF9TVEFUVVNfUkVWT0tFRBADEh0KGUNSRURFTlRJQUxfU1RBVFVTX1BFTkRJTkcQBGIGcHJvdG8z", [file_google_api_field_behavior, file_google_api_resource, file_google_protobuf_timestamp]);
 
 /**
  * A client secret of a service account, without the secret: what can be read again and again.
@@ -55,7 +55,7 @@ export type Credential = Message<"keyturn.v1.Credential"> & {
   serviceAccountId: string;
 
   /**
-   * Whether the credential is within its lifetime, by the database's clock at the moment of reading.
+   * Whether the secret holds, by the database's clock at the moment of reading.
    *
    * @generated from field: keyturn.v1.CredentialStatus status = 5;
    */
@@ -95,6 +95,42 @@ export type Credential = Message<"keyturn.v1.Credential"> & {
    * @generated from field: optional string last_used_ip = 10;
    */
   lastUsedIp?: string | undefined;
+
+  /**
+   * Words of its creator's that tell it from the others, 1–255 characters; absent when none were given.
+   *
+   * @generated from field: optional string display_name = 11;
+   */
+  displayName?: string | undefined;
+
+  /**
+   * Labels of its creator's, at most 16, in the syntax of Kubernetes labels.
+   *
+   * @generated from field: map<string, string> labels = 12;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * Instant from which on the secret is accepted, to the millisecond, in UTC; absent when it was from the start.
+   *
+   * @generated from field: google.protobuf.Timestamp not_before = 13;
+   */
+  notBefore?: Timestamp | undefined;
+
+  /**
+   * Last four characters of the secret, to tell which one is deployed. Absent in the answer that has the secret itself.
+   *
+   * @generated from field: optional string hint = 14;
+   */
+  hint?: string | undefined;
+
+  /**
+   * Changes whenever the credential changes, other than by being used. Opaque; send it back with a rotate or a delete
+   * that must not go over somebody else's change. Absent in the answer that has the secret.
+   *
+   * @generated from field: optional string etag = 15;
+   */
+  etag?: string | undefined;
 };
 
 /**
@@ -105,7 +141,8 @@ export const CredentialSchema: GenMessage<Credential> = /*@__PURE__*/
   messageDesc(file_keyturn_v1_credential, 0);
 
 /**
- * Whether a credential is within its lifetime. Computed when it is read, never stored.
+ * Whether a credential's secret holds. Computed when it is read, never stored. Whether it authenticates depends on the
+ * service account's status too.
  *
  * @generated from enum keyturn.v1.CredentialStatus
  */
@@ -118,7 +155,7 @@ export const CredentialStatus = {
   UNSPECIFIED: 0,
 
   /**
-   * Not expired: the secret authenticates, provided that the service account is active.
+   * Within its lifetime: the secret authenticates, provided that the service account is active.
    *
    * @generated from enum value: CREDENTIAL_STATUS_ACTIVE = 1;
    */
@@ -130,10 +167,25 @@ export const CredentialStatus = {
    * @generated from enum value: CREDENTIAL_STATUS_EXPIRED = 2;
    */
   EXPIRED: 2,
+
+  /**
+   * Older than a RevokeAllCredentials that was meant for it: refused for ever, and no longer counted against the limit.
+   *
+   * @generated from enum value: CREDENTIAL_STATUS_REVOKED = 3;
+   */
+  REVOKED: 3,
+
+  /**
+   * `not_before` is not reached yet: the secret is still refused, and the credential counts against the limit.
+   *
+   * @generated from enum value: CREDENTIAL_STATUS_PENDING = 4;
+   */
+  PENDING: 4,
 } as const;
 
 /**
- * Whether a credential is within its lifetime. Computed when it is read, never stored.
+ * Whether a credential's secret holds. Computed when it is read, never stored. Whether it authenticates depends on the
+ * service account's status too.
  *
  * @generated from enum keyturn.v1.CredentialStatus
  */

@@ -7,9 +7,9 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import { file_google_api_field_behavior } from "../../google/api/field_behavior_pb.ts";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { CredentialStatus } from "./credential_pb.ts";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Credential, CredentialSchema, CredentialStatus } from "./credential_pb.ts";
 import { file_keyturn_v1_credential } from "./credential_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file keyturn/v1/credential_service.proto.
  */
 export const file_keyturn_v1_credential_service: GenFile = /*@__PURE__*/
-  fileDesc("CiNrZXl0dXJuL3YxL2NyZWRlbnRpYWxfc2VydmljZS5wcm90bxIKa2V5dHVybi52MSKWAQoXQ3JlYXRlQ3JlZGVudGlhbFJlcXVlc3QSRgoSc2VydmljZV9hY2NvdW50X2lkGAEgASgJQirgQQK6SCRyIhABGD8yHF5bYS16XShbLWEtejAtOV0qW2EtejAtOV0pPyQSMwoKZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBASKzAwoYQ3JlYXRlQ3JlZGVudGlhbFJlc3BvbnNlEhYKCXNlbGZfbGluaxgBIAEoCUID4EEDEhAKA3VpZBgCIAEoCUID4EEDEg8KAmlkGAMgASgJQgPgQQMSHwoSc2VydmljZV9hY2NvdW50X2lkGAQgASgJQgPgQQMSMQoGc3RhdHVzGAUgASgOMhwua2V5dHVybi52MS5DcmVkZW50aWFsU3RhdHVzQgPgQQMSMwoKZXhwaXJlc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIXCgpjcmVhdGVkX2J5GAcgASgJQgPgQQMSMwoKY3JlYXRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxI1CgxsYXN0X3VzZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQMSHgoMbGFzdF91c2VkX2lwGAogASgJQgPgQQNIAIgBARIdCg1jbGllbnRfc2VjcmV0GGQgASgJQgaAAQHgQQNCDwoNX2xhc3RfdXNlZF9pcDLIAQoRQ3JlZGVudGlhbFNlcnZpY2USsgEKEENyZWF0ZUNyZWRlbnRpYWwSIy5rZXl0dXJuLnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0GiQua2V5dHVybi52MS5DcmVhdGVDcmVkZW50aWFsUmVzcG9uc2UiU4LT5JMCTToBKiJIL3YxL3JlZ2lvbnMvZ2xvYmFsL2lhbS9zZXJ2aWNlLWFjY291bnRzL3tzZXJ2aWNlX2FjY291bnRfaWR9L2NyZWRlbnRpYWxzYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_timestamp, file_keyturn_v1_credential]);
+  fileDesc("CiNrZXl0dXJuL3YxL2NyZWRlbnRpYWxfc2VydmljZS5wcm90bxIKa2V5dHVybi52MSLTBQoXQ3JlYXRlQ3JlZGVudGlhbFJlcXVlc3QSRgoSc2VydmljZV9hY2NvdW50X2lkGAEgASgJQirgQQK6SCRyIhABGD8yHF5bYS16XShbLWEtejAtOV0qW2EtejAtOV0pPyQSMwoKZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBARIoCgxkaXNwbGF5X25hbWUYAyABKAlCDeBBAbpIB3IFEAEY/wFIAIgBARKGAgoGbGFiZWxzGAQgAygLMi8ua2V5dHVybi52MS5DcmVhdGVDcmVkZW50aWFsUmVxdWVzdC5MYWJlbHNFbnRyeULEAeBBAbpIvQGaAbkBEBAie3J5EAEYvQIycl4oW2EtejAtOV0oWy1hLXowLTldKlthLXowLTldKT8oXC5bYS16MC05XShbLWEtejAtOV0qW2EtejAtOV0pPykqLyk/W0EtWmEtejAtOV0oWy1BLVphLXowLTlfLl17MCw2MX1bQS1aYS16MC05XSk/JCo4cjYYPzIyXihbQS1aYS16MC05XShbLUEtWmEtejAtOV8uXXswLDYxfVtBLVphLXowLTldKT8pPyQSMwoKbm90X2JlZm9yZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBARJ3CgpyZXF1ZXN0X2lkGAYgASgJQmPgQQG6SF3YAQFyWDJWXlswLTlhLWZBLUZdezh9LVswLTlhLWZBLUZdezR9LTRbMC05YS1mQS1GXXszfS1bODlhYkFCXVswLTlhLWZBLUZdezN9LVswLTlhLWZBLUZdezEyfSQSGgoNdmFsaWRhdGVfb25seRgHIAEoCEID4EEBGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDwoNX2Rpc3BsYXlfbmFtZSLRBQoYQ3JlYXRlQ3JlZGVudGlhbFJlc3BvbnNlEhYKCXNlbGZfbGluaxgBIAEoCUID4EEDEhAKA3VpZBgCIAEoCUID4EEDEg8KAmlkGAMgASgJQgPgQQMSHwoSc2VydmljZV9hY2NvdW50X2lkGAQgASgJQgPgQQMSMQoGc3RhdHVzGAUgASgOMhwua2V5dHVybi52MS5DcmVkZW50aWFsU3RhdHVzQgPgQQMSMwoKZXhwaXJlc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIXCgpjcmVhdGVkX2J5GAcgASgJQgPgQQMSMwoKY3JlYXRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxI1CgxsYXN0X3VzZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQMSHgoMbGFzdF91c2VkX2lwGAogASgJQgPgQQNIAIgBARIeCgxkaXNwbGF5X25hbWUYCyABKAlCA+BBA0gBiAEBEkUKBmxhYmVscxgMIAMoCzIwLmtleXR1cm4udjEuQ3JlYXRlQ3JlZGVudGlhbFJlc3BvbnNlLkxhYmVsc0VudHJ5QgPgQQMSMwoKbm90X2JlZm9yZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIWCgRoaW50GA4gASgJQgPgQQNIAogBARIWCgRldGFnGA8gASgJQgPgQQNIA4gBARIdCg1jbGllbnRfc2VjcmV0GGQgASgJQgaAAQHgQQMaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIPCg1fbGFzdF91c2VkX2lwQg8KDV9kaXNwbGF5X25hbWVCBwoFX2hpbnRCBwoFX2V0YWcipwMKFkxpc3RDcmVkZW50aWFsc1JlcXVlc3QSRgoSc2VydmljZV9hY2NvdW50X2lkGAEgASgJQirgQQK6SCRyIhABGD8yHF5bYS16XShbLWEtejAtOV0qW2EtejAtOV0pPyQSJQoJcGFnZV9zaXplGAIgASgFQg3gQQG6SAcaBRj0AygBSACIAQESHwoKcGFnZV90b2tlbhgDIAEoCUIL4EEBukgFcgMYgAgSHwoGb2Zmc2V0GAQgASgFQgrgQQG6SAQaAigASAGIAQESOQoGc3RhdHVzGAUgASgOMhwua2V5dHVybi52MS5DcmVkZW50aWFsU3RhdHVzQgvgQQG6SAWCAQIQARI4Cg9leHBpcmluZ19iZWZvcmUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQESNQoMdW51c2VkX3NpbmNlGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEBEhcKCm5ldmVyX3VzZWQYCCABKAhCA+BBAUIMCgpfcGFnZV9zaXplQgkKB19vZmZzZXQijAEKF0xpc3RDcmVkZW50aWFsc1Jlc3BvbnNlEjAKC2NyZWRlbnRpYWxzGAEgAygLMhYua2V5dHVybi52MS5DcmVkZW50aWFsQgPgQQMSHAoPbmV4dF9wYWdlX3Rva2VuGAIgASgJQgPgQQMSFwoFdG90YWwYAyABKAVCA+BBA0gAiAEBQggKBl90b3RhbCKWAQoUR2V0Q3JlZGVudGlhbFJlcXVlc3QSRgoSc2VydmljZV9hY2NvdW50X2lkGAEgASgJQirgQQK6SCRyIhABGD8yHF5bYS16XShbLWEtejAtOV0qW2EtejAtOV0pPyQSNgoCaWQYAiABKAlCKuBBArpIJHIiEAEYPzIcXlthLXpdKFstYS16MC05XSpbYS16MC05XSk/JCLPAQoXRGVsZXRlQ3JlZGVudGlhbFJlcXVlc3QSRgoSc2VydmljZV9hY2NvdW50X2lkGAEgASgJQirgQQK6SCRyIhABGD8yHF5bYS16XShbLWEtejAtOV0qW2EtejAtOV0pPyQSNgoCaWQYAiABKAlCKuBBArpIJHIiEAEYPzIcXlthLXpdKFstYS16MC05XSpbYS16MC05XSk/JBIYCgRldGFnGAMgASgJQgrgQQG6SARyAhhAEhoKDXZhbGlkYXRlX29ubHkYBCABKAhCA+BBASLFAQoYRGVsZXRlQ3JlZGVudGlhbFJlc3BvbnNlEjUKDGxhc3RfdXNlZF9hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIoChZyZW1haW5pbmdfYWN0aXZlX2NvdW50GAIgASgFQgPgQQNIAIgBARIdCgtsYXN0X2FjdGl2ZRgDIAEoCEID4EEDSAGIAQFCGQoXX3JlbWFpbmluZ19hY3RpdmVfY291bnRCDgoMX2xhc3RfYWN0aXZlIrsDChdSb3RhdGVDcmVkZW50aWFsUmVxdWVzdBJGChJzZXJ2aWNlX2FjY291bnRfaWQYASABKAlCKuBBArpIJHIiEAEYPzIcXlthLXpdKFstYS16MC05XSpbYS16MC05XSk/JBI2CgJpZBgCIAEoCUIq4EECukgkciIQARg/MhxeW2Etel0oWy1hLXowLTldKlthLXowLTldKT8kEjwKDGdyYWNlX3BlcmlvZBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIL4EEBukgFqgECMgASMwoKZXhwaXJlc19hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBARJ3CgpyZXF1ZXN0X2lkGAUgASgJQmPgQQG6SF3YAQFyWDJWXlswLTlhLWZBLUZdezh9LVswLTlhLWZBLUZdezR9LTRbMC05YS1mQS1GXXszfS1bODlhYkFCXVswLTlhLWZBLUZdezN9LVswLTlhLWZBLUZdezEyfSQSGAoEZXRhZxgGIAEoCUIK4EEBukgEcgIYQBIaCg12YWxpZGF0ZV9vbmx5GAcgASgIQgPgQQEiiwYKGFJvdGF0ZUNyZWRlbnRpYWxSZXNwb25zZRIWCglzZWxmX2xpbmsYASABKAlCA+BBAxIQCgN1aWQYAiABKAlCA+BBAxIPCgJpZBgDIAEoCUID4EEDEh8KEnNlcnZpY2VfYWNjb3VudF9pZBgEIAEoCUID4EEDEjEKBnN0YXR1cxgFIAEoDjIcLmtleXR1cm4udjEuQ3JlZGVudGlhbFN0YXR1c0ID4EEDEjMKCmV4cGlyZXNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQMSFwoKY3JlYXRlZF9ieRgHIAEoCUID4EEDEjMKCmNyZWF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQMSNQoMbGFzdF91c2VkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEDEh4KDGxhc3RfdXNlZF9pcBgKIAEoCUID4EEDSACIAQESHgoMZGlzcGxheV9uYW1lGAsgASgJQgPgQQNIAYgBARJFCgZsYWJlbHMYDCADKAsyMC5rZXl0dXJuLnYxLlJvdGF0ZUNyZWRlbnRpYWxSZXNwb25zZS5MYWJlbHNFbnRyeUID4EEDEjMKCm5vdF9iZWZvcmUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQMSFgoEaGludBgOIAEoCUID4EEDSAKIAQESFgoEZXRhZxgPIAEoCUID4EEDSAOIAQESHQoNY2xpZW50X3NlY3JldBhkIAEoCUIGgAEB4EEDEjgKE3JlcGxhY2VkX2NyZWRlbnRpYWwYZSABKAsyFi5rZXl0dXJuLnYxLkNyZWRlbnRpYWxCA+BBAxotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg8KDV9sYXN0X3VzZWRfaXBCDwoNX2Rpc3BsYXlfbmFtZUIHCgVfaGludEIHCgVfZXRhZyL2AQobUmV2b2tlQWxsQ3JlZGVudGlhbHNSZXF1ZXN0EksKEnNlcnZpY2VfYWNjb3VudF9pZBgBIAEoCUIq4EEBukgkciIQARg/MhxeW2Etel0oWy1hLXowLTldKlthLXowLTldKT8kSACIAQESVwoaZXhlbXB0X3NlcnZpY2VfYWNjb3VudF9pZHMYAiADKAlCM+BBAbpILZIBKhBkGAEiJHIiEAEYPzIcXlthLXpdKFstYS16MC05XSpbYS16MC05XSk/JBIaCg12YWxpZGF0ZV9vbmx5GAMgASgIQgPgQQFCFQoTX3NlcnZpY2VfYWNjb3VudF9pZCKgAQocUmV2b2tlQWxsQ3JlZGVudGlhbHNSZXNwb25zZRI3Cg5yZXZva2VkX2JlZm9yZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIqChhyZXZva2VkX2NyZWRlbnRpYWxfY291bnQYAiABKAVCA+BBA0gAiAEBQhsKGV9yZXZva2VkX2NyZWRlbnRpYWxfY291bnQyjgkKEUNyZWRlbnRpYWxTZXJ2aWNlErIBChBDcmVhdGVDcmVkZW50aWFsEiMua2V5dHVybi52MS5DcmVhdGVDcmVkZW50aWFsUmVxdWVzdBokLmtleXR1cm4udjEuQ3JlYXRlQ3JlZGVudGlhbFJlc3BvbnNlIlOC0+STAk06ASoiSC92MS9yZWdpb25zL2dsb2JhbC9pYW0vc2VydmljZS1hY2NvdW50cy97c2VydmljZV9hY2NvdW50X2lkfS9jcmVkZW50aWFscxKsAQoPTGlzdENyZWRlbnRpYWxzEiIua2V5dHVybi52MS5MaXN0Q3JlZGVudGlhbHNSZXF1ZXN0GiMua2V5dHVybi52MS5MaXN0Q3JlZGVudGlhbHNSZXNwb25zZSJQgtPkkwJKEkgvdjEvcmVnaW9ucy9nbG9iYWwvaWFtL3NlcnZpY2UtYWNjb3VudHMve3NlcnZpY2VfYWNjb3VudF9pZH0vY3JlZGVudGlhbHMSoAEKDUdldENyZWRlbnRpYWwSIC5rZXl0dXJuLnYxLkdldENyZWRlbnRpYWxSZXF1ZXN0GhYua2V5dHVybi52MS5DcmVkZW50aWFsIlWC0+STAk8STS92MS9yZWdpb25zL2dsb2JhbC9pYW0vc2VydmljZS1hY2NvdW50cy97c2VydmljZV9hY2NvdW50X2lkfS9jcmVkZW50aWFscy97aWR9ErQBChBEZWxldGVDcmVkZW50aWFsEiMua2V5dHVybi52MS5EZWxldGVDcmVkZW50aWFsUmVxdWVzdBokLmtleXR1cm4udjEuRGVsZXRlQ3JlZGVudGlhbFJlc3BvbnNlIlWC0+STAk8qTS92MS9yZWdpb25zL2dsb2JhbC9pYW0vc2VydmljZS1hY2NvdW50cy97c2VydmljZV9hY2NvdW50X2lkfS9jcmVkZW50aWFscy97aWR9Er4BChBSb3RhdGVDcmVkZW50aWFsEiMua2V5dHVybi52MS5Sb3RhdGVDcmVkZW50aWFsUmVxdWVzdBokLmtleXR1cm4udjEuUm90YXRlQ3JlZGVudGlhbFJlc3BvbnNlIl+C0+STAlk6ASoiVC92MS9yZWdpb25zL2dsb2JhbC9pYW0vc2VydmljZS1hY2NvdW50cy97c2VydmljZV9hY2NvdW50X2lkfS9jcmVkZW50aWFscy97aWR9OnJvdGF0ZRL5AQoUUmV2b2tlQWxsQ3JlZGVudGlhbHMSJy5rZXl0dXJuLnYxLlJldm9rZUFsbENyZWRlbnRpYWxzUmVxdWVzdBooLmtleXR1cm4udjEuUmV2b2tlQWxsQ3JlZGVudGlhbHNSZXNwb25zZSKNAYLT5JMChgE6ASpaUzoBKiJOL3YxL3JlZ2lvbnMvZ2xvYmFsL2lhbS9zZXJ2aWNlLWFjY291bnRzL3tzZXJ2aWNlX2FjY291bnRfaWR9OnJldm9rZUNyZWRlbnRpYWxzIiwvdjEvcmVnaW9ucy9nbG9iYWwvaWFtL2NyZWRlbnRpYWxzOnJldm9rZUFsbGIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp, file_keyturn_v1_credential]);
 
 /**
  * Asks for a new credential. Every field but the account's identifier may be left out.
@@ -26,8 +26,8 @@ export const file_keyturn_v1_credential_service: GenFile = /*@__PURE__*/
  */
 export type CreateCredentialRequest = Message<"keyturn.v1.CreateCredentialRequest"> & {
   /**
-   * Service account to issue the credential for: a lower-case letter, then letters, digits and hyphens, 1–63
-   * characters, ending in a letter or a digit.
+   * Service account: a lower-case letter, then letters, digits and hyphens, 1–63 characters, ending in a letter or a
+   * digit.
    *
    * @generated from field: string service_account_id = 1;
    */
@@ -41,6 +41,44 @@ export type CreateCredentialRequest = Message<"keyturn.v1.CreateCredentialReques
    * @generated from field: google.protobuf.Timestamp expires_at = 2;
    */
   expiresAt?: Timestamp | undefined;
+
+  /**
+   * Words that tell this credential from the others, 1–255 characters.
+   *
+   * @generated from field: optional string display_name = 3;
+   */
+  displayName?: string | undefined;
+
+  /**
+   * Labels, at most 16, in the syntax of Kubernetes labels.
+   *
+   * @generated from field: map<string, string> labels = 4;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * Instant before which the secret is refused; it must be before the expiry. Digits beyond the millisecond are cut off.
+   * Left out, or past, the secret is accepted at once.
+   *
+   * @generated from field: google.protobuf.Timestamp not_before = 5;
+   */
+  notBefore?: Timestamp | undefined;
+
+  /**
+   * UUID (version 4) of the caller's own, which makes the call safe to repeat: the same id with the same request gets the
+   * same answer, for ten minutes and until its first use with the secret, then without; with another request it is
+   * refused. Known to this caller only. Over REST the header `Idempotency-Key`.
+   *
+   * @generated from field: string request_id = 6;
+   */
+  requestId: string;
+
+  /**
+   * Runs every check and writes nothing.
+   *
+   * @generated from field: bool validate_only = 7;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -85,7 +123,7 @@ export type CreateCredentialResponse = Message<"keyturn.v1.CreateCredentialRespo
   serviceAccountId: string;
 
   /**
-   * Whether the credential is within its lifetime: active, as it was just made.
+   * Whether the secret holds: active, as it was just made, or pending before its `not_before`.
    *
    * @generated from field: keyturn.v1.CredentialStatus status = 5;
    */
@@ -113,23 +151,59 @@ export type CreateCredentialResponse = Message<"keyturn.v1.CreateCredentialRespo
   createdAt?: Timestamp | undefined;
 
   /**
-   * Instant of the last successful use: absent, as there was none yet.
+   * Instant of the last successful use: absent, unless this answers a retry.
    *
    * @generated from field: google.protobuf.Timestamp last_used_at = 9;
    */
   lastUsedAt?: Timestamp | undefined;
 
   /**
-   * Address of the last successful use: absent, as there was none yet.
+   * Address of the last successful use: absent, unless this answers a retry.
    *
    * @generated from field: optional string last_used_ip = 10;
    */
   lastUsedIp?: string | undefined;
 
   /**
+   * Words that tell it from the others, 1–255 characters; absent when none were given.
+   *
+   * @generated from field: optional string display_name = 11;
+   */
+  displayName?: string | undefined;
+
+  /**
+   * Labels, at most 16, in the syntax of Kubernetes labels.
+   *
+   * @generated from field: map<string, string> labels = 12;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * Instant from which on the secret is accepted; absent when it is at once.
+   *
+   * @generated from field: google.protobuf.Timestamp not_before = 13;
+   */
+  notBefore?: Timestamp | undefined;
+
+  /**
+   * Absent beside the secret, of which it is the end.
+   *
+   * @generated from field: optional string hint = 14;
+   */
+  hint?: string | undefined;
+
+  /**
+   * Absent: read the credential to get one.
+   *
+   * @generated from field: optional string etag = 15;
+   */
+  etag?: string | undefined;
+
+  /**
    * The client secret, shown here and never again: store it now. It has a fixed length, needs no escaping in shells,
    * URLs, forms or YAML, and with the default prefix matches
-   * `plt_cs_cred-[0-9a-hjkmnp-tv-z]{20}_[0-9A-Za-z]{60}`.
+   * `plt_cs_cred-[0-9a-hjkmnp-tv-z]{20}_[0-9A-Za-z]{60}`. Absent with `validate_only`, and in the answer to a retry
+   * (`request_id`) that comes after ten minutes or after the credential's first use.
    *
    * @generated from field: string client_secret = 100;
    */
@@ -144,7 +218,489 @@ export const CreateCredentialResponseSchema: GenMessage<CreateCredentialResponse
   messageDesc(file_keyturn_v1_credential_service, 1);
 
 /**
- * Issues and retires the client secrets of service accounts. The organization is the one of the caller's token.
+ * Asks for the credentials of a service account. All filters must fit.
+ *
+ * @generated from message keyturn.v1.ListCredentialsRequest
+ */
+export type ListCredentialsRequest = Message<"keyturn.v1.ListCredentialsRequest"> & {
+  /**
+   * Service account: a lower-case letter, then letters, digits and hyphens, 1–63 characters, ending in a letter or a
+   * digit.
+   *
+   * @generated from field: string service_account_id = 1;
+   */
+  serviceAccountId: string;
+
+  /**
+   * Resources on a page, 1–500; left out, 50.
+   *
+   * @generated from field: optional int32 page_size = 2;
+   */
+  pageSize?: number | undefined;
+
+  /**
+   * `next_page_token` of the page before. Opaque, and good for the same request only: same caller's organization, same
+   * filters. Nothing is skipped or shown twice while others create and delete.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+
+  /**
+   * Resources to skip, instead of a token; the answer has a `total` then. Pages may shift while others create and delete.
+   *
+   * @generated from field: optional int32 offset = 4;
+   */
+  offset?: number | undefined;
+
+  /**
+   * Only credentials of this status.
+   *
+   * @generated from field: keyturn.v1.CredentialStatus status = 5;
+   */
+  status: CredentialStatus;
+
+  /**
+   * Only credentials that expire before this instant, those that have expired included.
+   *
+   * @generated from field: google.protobuf.Timestamp expiring_before = 6;
+   */
+  expiringBefore?: Timestamp | undefined;
+
+  /**
+   * Only credentials that existed at this instant and have not been used from then on.
+   *
+   * @generated from field: google.protobuf.Timestamp unused_since = 7;
+   */
+  unusedSince?: Timestamp | undefined;
+
+  /**
+   * Only credentials that have never been used.
+   *
+   * @generated from field: bool never_used = 8;
+   */
+  neverUsed: boolean;
+};
+
+/**
+ * Describes the message keyturn.v1.ListCredentialsRequest.
+ * Use `create(ListCredentialsRequestSchema)` to create a new message.
+ */
+export const ListCredentialsRequestSchema: GenMessage<ListCredentialsRequest> = /*@__PURE__*/
+  messageDesc(file_keyturn_v1_credential_service, 2);
+
+/**
+ * A page of credentials.
+ *
+ * @generated from message keyturn.v1.ListCredentialsResponse
+ */
+export type ListCredentialsResponse = Message<"keyturn.v1.ListCredentialsResponse"> & {
+  /**
+   * In the order of `created_at`, then `id`.
+   *
+   * @generated from field: repeated keyturn.v1.Credential credentials = 1;
+   */
+  credentials: Credential[];
+
+  /**
+   * Token of the next page; absent on the last one, and with `offset`.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+
+  /**
+   * Resources that fit the filters, on all pages together; with `offset` only.
+   *
+   * @generated from field: optional int32 total = 3;
+   */
+  total?: number | undefined;
+};
+
+/**
+ * Describes the message keyturn.v1.ListCredentialsResponse.
+ * Use `create(ListCredentialsResponseSchema)` to create a new message.
+ */
+export const ListCredentialsResponseSchema: GenMessage<ListCredentialsResponse> = /*@__PURE__*/
+  messageDesc(file_keyturn_v1_credential_service, 3);
+
+/**
+ * Asks for one credential.
+ *
+ * @generated from message keyturn.v1.GetCredentialRequest
+ */
+export type GetCredentialRequest = Message<"keyturn.v1.GetCredentialRequest"> & {
+  /**
+   * Service account: a lower-case letter, then letters, digits and hyphens, 1–63 characters, ending in a letter or a
+   * digit.
+   *
+   * @generated from field: string service_account_id = 1;
+   */
+  serviceAccountId: string;
+
+  /**
+   * Credential: an identifier that the server made, 1–63 characters of the same alphabet.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message keyturn.v1.GetCredentialRequest.
+ * Use `create(GetCredentialRequestSchema)` to create a new message.
+ */
+export const GetCredentialRequestSchema: GenMessage<GetCredentialRequest> = /*@__PURE__*/
+  messageDesc(file_keyturn_v1_credential_service, 4);
+
+/**
+ * Asks for the end of one credential.
+ *
+ * @generated from message keyturn.v1.DeleteCredentialRequest
+ */
+export type DeleteCredentialRequest = Message<"keyturn.v1.DeleteCredentialRequest"> & {
+  /**
+   * Service account: a lower-case letter, then letters, digits and hyphens, 1–63 characters, ending in a letter or a
+   * digit.
+   *
+   * @generated from field: string service_account_id = 1;
+   */
+  serviceAccountId: string;
+
+  /**
+   * Credential: an identifier that the server made, 1–63 characters of the same alphabet.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * The `etag` that was read; when the resource has changed since, the call is refused with ETAG_MISMATCH.
+   *
+   * @generated from field: string etag = 3;
+   */
+  etag: string;
+
+  /**
+   * Runs every check and writes nothing.
+   *
+   * @generated from field: bool validate_only = 4;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message keyturn.v1.DeleteCredentialRequest.
+ * Use `create(DeleteCredentialRequestSchema)` to create a new message.
+ */
+export const DeleteCredentialRequestSchema: GenMessage<DeleteCredentialRequest> = /*@__PURE__*/
+  messageDesc(file_keyturn_v1_credential_service, 5);
+
+/**
+ * What was lost, or with `validate_only` would be. Over REST a delete has no body, and `validate_only` has this one.
+ *
+ * @generated from message keyturn.v1.DeleteCredentialResponse
+ */
+export type DeleteCredentialResponse = Message<"keyturn.v1.DeleteCredentialResponse"> & {
+  /**
+   * Instant of the credential's last successful use; absent when it was never used.
+   *
+   * @generated from field: google.protobuf.Timestamp last_used_at = 1;
+   */
+  lastUsedAt?: Timestamp | undefined;
+
+  /**
+   * Active and pending credentials that remain.
+   *
+   * @generated from field: optional int32 remaining_active_count = 2;
+   */
+  remainingActiveCount?: number | undefined;
+
+  /**
+   * Whether it was the last one that was active or pending: the service account cannot authenticate afterwards.
+   *
+   * @generated from field: optional bool last_active = 3;
+   */
+  lastActive?: boolean | undefined;
+};
+
+/**
+ * Describes the message keyturn.v1.DeleteCredentialResponse.
+ * Use `create(DeleteCredentialResponseSchema)` to create a new message.
+ */
+export const DeleteCredentialResponseSchema: GenMessage<DeleteCredentialResponse> = /*@__PURE__*/
+  messageDesc(file_keyturn_v1_credential_service, 6);
+
+/**
+ * Asks for a new credential in the place of another.
+ *
+ * @generated from message keyturn.v1.RotateCredentialRequest
+ */
+export type RotateCredentialRequest = Message<"keyturn.v1.RotateCredentialRequest"> & {
+  /**
+   * Service account: a lower-case letter, then letters, digits and hyphens, 1–63 characters, ending in a letter or a
+   * digit.
+   *
+   * @generated from field: string service_account_id = 1;
+   */
+  serviceAccountId: string;
+
+  /**
+   * Credential: an identifier that the server made, 1–63 characters of the same alphabet.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * Time for which the old secret still holds, from zero to its remaining life. Left out: zero. Fractions below a
+   * millisecond are cut off.
+   *
+   * @generated from field: google.protobuf.Duration grace_period = 3;
+   */
+  gracePeriod?: Duration | undefined;
+
+  /**
+   * Instant at which the new credential expires, as in CreateCredential.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 4;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * UUID (version 4) of the caller's own, which makes the call safe to repeat: the same id with the same request gets the
+   * same answer, for ten minutes and until its first use with the secret, then without; with another request it is
+   * refused. Known to this caller only. Over REST the header `Idempotency-Key`.
+   *
+   * @generated from field: string request_id = 5;
+   */
+  requestId: string;
+
+  /**
+   * The `etag` that was read; when the resource has changed since, the call is refused with ETAG_MISMATCH.
+   *
+   * @generated from field: string etag = 6;
+   */
+  etag: string;
+
+  /**
+   * Runs every check and writes nothing.
+   *
+   * @generated from field: bool validate_only = 7;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message keyturn.v1.RotateCredentialRequest.
+ * Use `create(RotateCredentialRequestSchema)` to create a new message.
+ */
+export const RotateCredentialRequestSchema: GenMessage<RotateCredentialRequest> = /*@__PURE__*/
+  messageDesc(file_keyturn_v1_credential_service, 7);
+
+/**
+ * The new credential, field for field under the numbers of Credential, its secret, and the one that it replaces.
+ *
+ * @generated from message keyturn.v1.RotateCredentialResponse
+ */
+export type RotateCredentialResponse = Message<"keyturn.v1.RotateCredentialResponse"> & {
+  /**
+   * Path of the new credential below the API's host.
+   *
+   * @generated from field: string self_link = 1;
+   */
+  selfLink: string;
+
+  /**
+   * UUID made by the server, immutable and never reused.
+   *
+   * @generated from field: string uid = 2;
+   */
+  uid: string;
+
+  /**
+   * Identifier made by the server: `cred-` and 20 characters of lower-case Crockford base32. It is part of the secret.
+   *
+   * @generated from field: string id = 3;
+   */
+  id: string;
+
+  /**
+   * Identifier of the service account that this credential authenticates.
+   *
+   * @generated from field: string service_account_id = 4;
+   */
+  serviceAccountId: string;
+
+  /**
+   * Whether the secret holds: active, as it was just made, or pending before its `not_before`.
+   *
+   * @generated from field: keyturn.v1.CredentialStatus status = 5;
+   */
+  status: CredentialStatus;
+
+  /**
+   * Instant from which on the secret is refused, to the millisecond, in UTC.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 6;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * Subject (`sub`) of the caller that created the credential.
+   *
+   * @generated from field: string created_by = 7;
+   */
+  createdBy: string;
+
+  /**
+   * Instant of creation by the database's clock, to the millisecond, in UTC.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 8;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * Instant of the last successful use: absent, unless this answers a retry.
+   *
+   * @generated from field: google.protobuf.Timestamp last_used_at = 9;
+   */
+  lastUsedAt?: Timestamp | undefined;
+
+  /**
+   * Address of the last successful use: absent, unless this answers a retry.
+   *
+   * @generated from field: optional string last_used_ip = 10;
+   */
+  lastUsedIp?: string | undefined;
+
+  /**
+   * Words that tell it from the others, 1–255 characters; absent when none were given.
+   *
+   * @generated from field: optional string display_name = 11;
+   */
+  displayName?: string | undefined;
+
+  /**
+   * Labels, at most 16, in the syntax of Kubernetes labels.
+   *
+   * @generated from field: map<string, string> labels = 12;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * Instant from which on the secret is accepted; absent when it is at once.
+   *
+   * @generated from field: google.protobuf.Timestamp not_before = 13;
+   */
+  notBefore?: Timestamp | undefined;
+
+  /**
+   * Absent beside the secret, of which it is the end.
+   *
+   * @generated from field: optional string hint = 14;
+   */
+  hint?: string | undefined;
+
+  /**
+   * Absent: read the credential to get one.
+   *
+   * @generated from field: optional string etag = 15;
+   */
+  etag?: string | undefined;
+
+  /**
+   * The client secret, shown here and never again: store it now. It has a fixed length, needs no escaping in shells,
+   * URLs, forms or YAML, and with the default prefix matches
+   * `plt_cs_cred-[0-9a-hjkmnp-tv-z]{20}_[0-9A-Za-z]{60}`. Absent with `validate_only`, and in the answer to a retry
+   * (`request_id`) that comes after ten minutes or after the credential's first use.
+   *
+   * @generated from field: string client_secret = 100;
+   */
+  clientSecret: string;
+
+  /**
+   * The old credential with its new end.
+   *
+   * @generated from field: keyturn.v1.Credential replaced_credential = 101;
+   */
+  replacedCredential?: Credential | undefined;
+};
+
+/**
+ * Describes the message keyturn.v1.RotateCredentialResponse.
+ * Use `create(RotateCredentialResponseSchema)` to create a new message.
+ */
+export const RotateCredentialResponseSchema: GenMessage<RotateCredentialResponse> = /*@__PURE__*/
+  messageDesc(file_keyturn_v1_credential_service, 8);
+
+/**
+ * Asks for the end of every credential that exists now.
+ *
+ * @generated from message keyturn.v1.RevokeAllCredentialsRequest
+ */
+export type RevokeAllCredentialsRequest = Message<"keyturn.v1.RevokeAllCredentialsRequest"> & {
+  /**
+   * The service account whose credentials are revoked. Left out: all of the organization's.
+   *
+   * @generated from field: optional string service_account_id = 1;
+   */
+  serviceAccountId?: string | undefined;
+
+  /**
+   * Service accounts that keep their credentials, at most 100; for the whole organization only.
+   *
+   * @generated from field: repeated string exempt_service_account_ids = 2;
+   */
+  exemptServiceAccountIds: string[];
+
+  /**
+   * Runs every check and writes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message keyturn.v1.RevokeAllCredentialsRequest.
+ * Use `create(RevokeAllCredentialsRequestSchema)` to create a new message.
+ */
+export const RevokeAllCredentialsRequestSchema: GenMessage<RevokeAllCredentialsRequest> = /*@__PURE__*/
+  messageDesc(file_keyturn_v1_credential_service, 9);
+
+/**
+ * What was revoked, or with `validate_only` would be.
+ *
+ * @generated from message keyturn.v1.RevokeAllCredentialsResponse
+ */
+export type RevokeAllCredentialsResponse = Message<"keyturn.v1.RevokeAllCredentialsResponse"> & {
+  /**
+   * Credentials that were created before this instant are revoked, to the millisecond, in UTC.
+   *
+   * @generated from field: google.protobuf.Timestamp revoked_before = 1;
+   */
+  revokedBefore?: Timestamp | undefined;
+
+  /**
+   * Credentials that were active or pending until then.
+   *
+   * @generated from field: optional int32 revoked_credential_count = 2;
+   */
+  revokedCredentialCount?: number | undefined;
+};
+
+/**
+ * Describes the message keyturn.v1.RevokeAllCredentialsResponse.
+ * Use `create(RevokeAllCredentialsResponseSchema)` to create a new message.
+ */
+export const RevokeAllCredentialsResponseSchema: GenMessage<RevokeAllCredentialsResponse> = /*@__PURE__*/
+  messageDesc(file_keyturn_v1_credential_service, 10);
+
+/**
+ * Issues and retires the client secrets of service accounts. The organization is the one of the caller's token, and
+ * callers are its administrators. Every call can also end in UNAUTHENTICATED, INVALID_ARGUMENT, ABORTED (LOCK_TIMEOUT),
+ * UNAVAILABLE, and in DEADLINE_EXCEEDED or CANCELLED, after which it may have taken effect.
  *
  * @generated from service keyturn.v1.CredentialService
  */
@@ -152,13 +708,13 @@ export const CredentialService: GenService<{
   /**
    * Issues a new client secret for a service account and returns it, once. It cannot be retrieved again.
    *
-   * Callers are administrators of the organization. At most five credentials (or fewer, by the organization's
-   * policy) are active at a time, whoever calls and however often: create a new one, deploy it, then delete the
-   * old one. The answer comes after the commit, so the secret works at once on every replica.
+   * At most five credentials (or fewer, by the organization's policy) are active at a time, whoever calls and however
+   * often: create a new one, deploy it, then delete the old one. The answer comes after the commit, so the secret works
+   * at once on every replica.
    *
-   * Errors: UNAUTHENTICATED, PERMISSION_DENIED, INVALID_ARGUMENT (also for EXPIRY_IN_PAST, EXPIRY_BELOW_MINIMUM and
-   * EXPIRY_ABOVE_MAXIMUM), NOT_FOUND, RESOURCE_EXHAUSTED (CREDENTIAL_LIMIT_REACHED), ABORTED, UNAVAILABLE, and
-   * DEADLINE_EXCEEDED or CANCELLED, after which the credential may exist although nobody saw its secret.
+   * Errors: PERMISSION_DENIED, NOT_FOUND, INVALID_ARGUMENT (EXPIRY_IN_PAST, EXPIRY_BELOW_MINIMUM, EXPIRY_ABOVE_MAXIMUM,
+   * NOT_BEFORE_AFTER_EXPIRY, ROLE_NOT_GRANTABLE, REQUEST_ID_REUSED), RESOURCE_EXHAUSTED (CREDENTIAL_LIMIT_REACHED),
+   * FAILED_PRECONDITION (CREDENTIAL_CREATION_DENIED).
    *
    * @generated from rpc keyturn.v1.CredentialService.CreateCredential
    */
@@ -166,6 +722,70 @@ export const CredentialService: GenService<{
     methodKind: "unary";
     input: typeof CreateCredentialRequestSchema;
     output: typeof CreateCredentialResponseSchema;
+  },
+  /**
+   * Lists the credentials of a service account, in the order of their creation.
+   *
+   * Errors: PERMISSION_DENIED, NOT_FOUND.
+   *
+   * @generated from rpc keyturn.v1.CredentialService.ListCredentials
+   */
+  listCredentials: {
+    methodKind: "unary";
+    input: typeof ListCredentialsRequestSchema;
+    output: typeof ListCredentialsResponseSchema;
+  },
+  /**
+   * Reads one credential. Errors: NOT_FOUND, also for callers who are no administrators.
+   *
+   * @generated from rpc keyturn.v1.CredentialService.GetCredential
+   */
+  getCredential: {
+    methodKind: "unary";
+    input: typeof GetCredentialRequestSchema;
+    output: typeof CredentialSchema;
+  },
+  /**
+   * Deletes a credential: its secret is refused from the very next check on, on every replica. With `validate_only` it
+   * says what would be lost.
+   *
+   * Errors: NOT_FOUND, also for callers who are no administrators; ABORTED (ETAG_MISMATCH).
+   *
+   * @generated from rpc keyturn.v1.CredentialService.DeleteCredential
+   */
+  deleteCredential: {
+    methodKind: "unary";
+    input: typeof DeleteCredentialRequestSchema;
+    output: typeof DeleteCredentialResponseSchema;
+  },
+  /**
+   * Issues a new credential in the place of an active one, whose end it brings forward: to now, or to the end of a grace
+   * period in which both hold. The new one has a lifetime of its own, and takes over display name and labels.
+   *
+   * Without a grace period it works at the limit too, as one is retired in the same moment in which the other is issued.
+   *
+   * Errors: those of CreateCredential, ABORTED (ETAG_MISMATCH), FAILED_PRECONDITION (CREDENTIAL_NOT_ACTIVE), and
+   * INVALID_ARGUMENT (GRACE_PERIOD_ABOVE_MAXIMUM).
+   *
+   * @generated from rpc keyturn.v1.CredentialService.RotateCredential
+   */
+  rotateCredential: {
+    methodKind: "unary";
+    input: typeof RotateCredentialRequestSchema;
+    output: typeof RotateCredentialResponseSchema;
+  },
+  /**
+   * The kill switch: revokes every credential that exists now, of one service account or of the whole organization. It
+   * cannot be undone; credentials that are created afterwards are not touched.
+   *
+   * Errors: PERMISSION_DENIED, NOT_FOUND (the account, or one of the exempt).
+   *
+   * @generated from rpc keyturn.v1.CredentialService.RevokeAllCredentials
+   */
+  revokeAllCredentials: {
+    methodKind: "unary";
+    input: typeof RevokeAllCredentialsRequestSchema;
+    output: typeof RevokeAllCredentialsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_keyturn_v1_credential_service, 0);

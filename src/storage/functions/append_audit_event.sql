@@ -1,34 +1,46 @@
--- Writes one audit row and moves the head of the account's chain. The caller holds the account's row lock, so rows get
--- gapless sequence numbers. The hash is SHA-256 over the previous hash and a JSON array of every other column.
+-- Writes one audit row and moves the head of its chain, whose lock makes the sequence gapless. What is about no service
+-- account that exists goes to the chain of the organization, under the uid of zeros.
 create or replace function keyturn.append_audit_event(
-  p_account keyturn.service_accounts,
-  p_occurred_at timestamptz,
-  p_action text,
+  p_caller keyturn.caller,
+  p_service_account_uid uuid,
+  p_service_account_id text,
   p_credential_id text,
-  p_actor_issuer text,
-  p_actor_subject text,
-  p_client_address inet,
-  p_request_id text
+  p_action text,
+  p_outcome text,
+  p_details jsonb
 )
 returns void
 language plpgsql volatile
 set search_path = keyturn, pg_temp
 as $$
 declare
-  sequence_ bigint := p_account.audit_sequence + 1;
-  hash_ bytea := audit_event_hash(
-    p_account.audit_hash, p_account.organization_id, p_account.uid, sequence_, p_occurred_at, p_action, 'succeeded',
-    p_account.id, p_credential_id, p_actor_issuer, p_actor_subject, p_client_address, p_request_id);
+  event audit_events;
 begin
-  insert into audit_events (
-    organization_id, service_account_uid, sequence, occurred_at, action, outcome, service_account_id, credential_id,
-    actor_issuer, actor_subject, client_address, request_id, previous_hash, hash)
-  values (
-    p_account.organization_id, p_account.uid, sequence_, p_occurred_at, p_action, 'succeeded', p_account.id,
-    p_credential_id, p_actor_issuer, p_actor_subject, p_client_address, p_request_id, p_account.audit_hash, hash_);
+  event.organization_id := p_caller.organization_id;
+  event.service_account_uid := coalesce(p_service_account_uid, '00000000-0000-0000-0000-000000000000');
+  insert into audit_chains (organization_id, service_account_uid)
+  select event.organization_id, event.service_account_uid
+   where not exists (select from audit_chains c where c.organization_id = event.organization_id
+                                                  and c.service_account_uid = event.service_account_uid)
+      on conflict do nothing;
+  select c.sequence + 1, c.hash into event.sequence, event.previous_hash from audit_chains c
+   where c.organization_id = event.organization_id and c.service_account_uid = event.service_account_uid
+     for no key update;
 
-  update service_accounts
-     set audit_sequence = sequence_, audit_hash = hash_
-   where organization_id = p_account.organization_id and id = p_account.id;
+  event.occurred_at := date_trunc('milliseconds', clock_timestamp());
+  event.action := p_action;
+  event.outcome := p_outcome;
+  event.service_account_id := p_service_account_id;
+  event.credential_id := p_credential_id;
+  event.actor_issuer := p_caller.issuer;
+  event.actor_subject := p_caller.subject;
+  event.client_address := p_caller.client_address;
+  event.request_id := p_caller.request_id;
+  event.details := nullif(jsonb_strip_nulls(p_details), '{}');
+  event.transaction_id := pg_current_xact_id();
+  event.hash := audit_event_hash(event);
+  insert into audit_events select (event).*;
+  update audit_chains set sequence = event.sequence, hash = event.hash
+   where organization_id = event.organization_id and service_account_uid = event.service_account_uid;
 end
 $$;

@@ -1,0 +1,41 @@
+import { randomBytes } from "node:crypto";
+import type { Mint } from "./auth/mint.ts";
+import { createPageTokens } from "./auth/page-token.ts";
+import type { DerivedKeys } from "./auth/root-keys.ts";
+import type { CredentialPolicy } from "./domain/policy.ts";
+import { auditServiceHandlers } from "./rpc/handlers/audit-service.ts";
+import { credentialPolicyServiceHandlers } from "./rpc/handlers/credential-policy-service.ts";
+import { credentialServiceHandlers } from "./rpc/handlers/credential-service.ts";
+import { serviceAccountServiceHandlers } from "./rpc/handlers/service-account-service.ts";
+import type { KernelOptions } from "./rpc/kernel.ts";
+import { openAuditEvents } from "./storage/audit-events.ts";
+import { openCredentialPolicies } from "./storage/credential-policies.ts";
+import { openCredentials } from "./storage/credentials.ts";
+import type { Database } from "./storage/database.ts";
+import { openServiceAccounts } from "./storage/service-accounts.ts";
+
+export interface HandlerParts {
+  readonly db: Database;
+  readonly mint: Mint;
+  readonly keys: DerivedKeys;
+  /** The server's bounds for what organizations may decide. */
+  readonly policy: CredentialPolicy;
+}
+
+/** Every verb with what it needs, behind the RPC of its name. */
+export function createHandlers({ db, mint, keys, policy }: HandlerParts): KernelOptions["handlers"] {
+  const pageTokens = createPageTokens(keys.pageToken, randomBytes);
+  const credentials = openCredentials(db, policy);
+  const replay = { keys: keys.replay, randomBytes };
+  return {
+    CredentialService: credentialServiceHandlers({ mint, replay, credentials, pageTokens }),
+    ServiceAccountService: serviceAccountServiceHandlers({
+      serviceAccounts: openServiceAccounts(db),
+      pageTokens,
+    }),
+    CredentialPolicyService: credentialPolicyServiceHandlers({
+      policies: openCredentialPolicies(db, policy),
+    }),
+    AuditService: auditServiceHandlers({ auditEvents: openAuditEvents(db), pageTokens }),
+  };
+}

@@ -1,0 +1,12 @@
+-- What the trail says besides who and what: the facts of a refusal, or of what was done, as words. What has its own
+-- column, what a reader could look up and what nobody may see are left out.
+create or replace function keyturn.details_of(p_facts jsonb)
+returns jsonb
+language sql immutable
+set search_path = keyturn, pg_temp
+as $$
+  select coalesce(
+           jsonb_object_agg(key, case jsonb_typeof(value) when 'string' then value else to_jsonb(value::text) end), '{}')
+    from jsonb_each(jsonb_strip_nulls(p_facts))
+   where key not in ('credential', 'replaced', 'service_account', 'sealed_secret', 'policy', 'violations')
+$$;

@@ -1,0 +1,34 @@
+-- The answer to a request that was made before, if it was: `replayed` with the credential, and with its sealed secret
+-- while it may be shown again, which is ten minutes and until the first use. Another request under the same id is
+-- refused. The caller holds the account's lock, so that two repetitions never run side by side.
+create or replace function keyturn.find_replay(
+  p_caller keyturn.caller, p_account keyturn.service_accounts, p_now timestamptz, p_claim keyturn.replay_claim,
+  out outcome text, out facts jsonb
+)
+language plpgsql volatile
+set search_path = keyturn, pg_temp
+as $$
+declare
+  replay replays;
+  credential record;
+  replaced record;
+begin
+  if p_claim.request_hash is null or p_caller.validate_only then return; end if;
+  select * into replay from replays
+   where organization_id = p_caller.organization_id and request_hash = p_claim.request_hash;
+  if not found then return; end if;
+  if replay.body_hash <> p_claim.body_hash then outcome := 'request_id_reused'; return; end if;
+
+  select * into credential
+    from credential_states(p_account.organization_id, p_account.id, p_now) s where s.id = replay.credential_id;
+  if not found then outcome := 'not_found'; facts := jsonb_build_object('credential_id', replay.credential_id); return; end if;
+  select * into replaced
+    from credential_states(p_account.organization_id, p_account.id, p_now) s where s.id = replay.replaced_credential_id;
+
+  outcome := 'replayed';
+  facts := jsonb_build_object('credential', to_jsonb(credential), 'replaced', to_jsonb(replaced));
+  if replay.created_at > p_now - interval '10 minutes' and credential.last_used_at is null then
+    facts := facts || jsonb_build_object('sealed_secret', encode(replay.sealed_secret, 'base64'));
+  end if;
+end
+$$;

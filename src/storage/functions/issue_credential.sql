@@ -1,0 +1,49 @@
+-- Writes a new credential, once every rule is kept, or says which one is not. The caller of this function holds the
+-- account's lock and has read the clock since. `p_replacing` is the credential that this one takes the place of, and
+-- `p_retiring` says that it ends now, which makes room for this one.
+create or replace function keyturn.issue_credential(
+  p_caller keyturn.caller, p_bounds keyturn.policy_bounds, p_account keyturn.service_accounts, p_now timestamptz,
+  p_new keyturn.new_credential, p_claim keyturn.replay_claim, p_replacing text, p_retiring boolean,
+  out outcome text, out facts jsonb
+)
+language plpgsql volatile
+set search_path = keyturn, pg_temp
+as $$
+declare
+  policy record := effective_policy(p_account.organization_id, p_bounds);
+  expiry record := judge_expiry(p_now, p_new.expires_at, policy.default_lifetime_seconds,
+                                policy.min_lifetime_seconds, policy.max_lifetime_seconds);
+  not_before_ timestamptz := case when p_new.not_before > p_now then p_new.not_before end;
+  created_at_ timestamptz;
+begin
+  if expiry.verdict <> 'allowed' then
+    outcome := expiry.verdict;
+    facts := jsonb_build_object('bound', expiry.bound, 'bound_seconds', expiry.bound_seconds);
+  elsif not_before_ >= expiry.expires_at then
+    outcome := 'not_before_after_expiry'; facts := jsonb_build_object('expires_at', expiry.expires_at);
+  else
+    select j.outcome, j.facts into outcome, facts
+      from judge_creation(p_caller, p_account, p_now, policy.credential_creation, policy.active_credentials_max,
+                          case when p_retiring then p_replacing end) j;
+  end if;
+  if outcome <> 'allowed' then return; end if;
+
+  created_at_ := creation_instant(p_account, p_now);
+  if p_caller.validate_only then
+    outcome := 'done';
+    facts := jsonb_build_object('credential', jsonb_build_object(
+      'service_account_id', p_account.id, 'created_by', p_caller.subject, 'created_at', created_at_,
+      'expires_at', expiry.expires_at, 'not_before', not_before_, 'display_name', p_new.display_name,
+      'labels', p_new.labels, 'status', case when not_before_ is null then 'active' else 'pending' end));
+    return;
+  end if;
+  if not claim_replay(p_account, p_now, p_claim, p_new.id, p_replacing) then outcome := 'request_id_reused'; return; end if;
+  insert into credentials (organization_id, service_account_id, id, secret_hash, hint, created_by, created_at, expires_at,
+                           not_before, display_name, labels)
+  values (p_account.organization_id, p_account.id, p_new.id, p_new.secret_hash, p_new.hint, p_caller.subject, created_at_,
+          expiry.expires_at, not_before_, p_new.display_name, coalesce(p_new.labels, '{}'));
+  outcome := 'done';
+  select jsonb_build_object('credential', to_jsonb(s)) into facts
+    from credential_states(p_account.organization_id, p_account.id, p_now) s where s.id = p_new.id;
+end
+$$;

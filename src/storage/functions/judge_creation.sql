@@ -1,0 +1,31 @@
+-- Whether a service account may get one more credential, apart from when it would expire: `allowed`, or why not. `p_retiring`
+-- is the id of one that ends in the same moment and so makes room.
+create or replace function keyturn.judge_creation(
+  p_caller keyturn.caller, p_account keyturn.service_accounts, p_now timestamptz,
+  p_credential_creation text, p_active_credentials_max integer, p_retiring text,
+  out outcome text, out facts jsonb
+)
+language plpgsql stable
+set search_path = keyturn, pg_temp
+as $$
+declare
+  ungrantable jsonb := judge_roles(p_caller, p_account.roles);
+  live integer;
+  safest text;
+begin
+  if p_credential_creation = 'denied' then outcome := 'credential_creation_denied'; return; end if;
+  if ungrantable is not null then
+    outcome := 'role_not_grantable'; facts := jsonb_build_object('roles', ungrantable); return;
+  end if;
+  -- The one that would be missed least: never used, else least recently used, else oldest.
+  select count(*), (array_agg(s.id order by s.last_used_at nulls first, s.created_at, s.id))[1] into live, safest
+    from credential_states(p_account.organization_id, p_account.id, p_now) s
+   where s.is_live and s.id is distinct from p_retiring;
+  if live >= p_active_credentials_max then
+    outcome := 'credential_limit_reached';
+    facts := jsonb_build_object('limit', p_active_credentials_max, 'active_count', live, 'safest_to_delete', safest);
+    return;
+  end if;
+  outcome := 'allowed';
+end
+$$;

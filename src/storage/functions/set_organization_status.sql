@@ -1,0 +1,14 @@
+-- For operators, by the owner's login only: `suspended` ends the use of all credentials until it is `active` again,
+-- `deleted` takes away all service accounts, for good. False when there is no such organization.
+create or replace function keyturn.set_organization_status(p_id text, p_status text)
+returns boolean
+language plpgsql volatile
+set search_path = keyturn, pg_temp
+as $$
+begin
+  update organizations set status = p_status where id = p_id and status <> 'deleted';
+  if not found then return false; end if;
+  if p_status = 'deleted' then delete from service_accounts where organization_id = p_id; end if;
+  return true;
+end
+$$;

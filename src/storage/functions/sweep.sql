@@ -1,0 +1,29 @@
+-- Takes away what has had its time, a few rows at a time, beside whoever else does so: sealed secrets after ten minutes,
+-- replays after thirty days, tombstones after as long as the operator keeps them.
+create or replace function keyturn.sweep(p_tombstone_retention interval, p_rows_max integer)
+returns integer
+language plpgsql volatile security definer
+set search_path = keyturn, pg_temp
+as $$
+declare
+  swept integer;
+  total integer := 0;
+begin
+  update replays set sealed_secret = null
+   where ctid = any (array(select r.ctid from replays r
+                            where r.sealed_secret is not null and r.created_at < clock_timestamp() - interval '10 minutes'
+                            limit p_rows_max for update skip locked));
+  get diagnostics swept = row_count;
+  total := total + swept;
+  delete from replays
+   where ctid = any (array(select r.ctid from replays r where r.created_at < clock_timestamp() - interval '30 days'
+                            limit p_rows_max for update skip locked));
+  get diagnostics swept = row_count;
+  total := total + swept;
+  delete from credentials
+   where ctid = any (array(select c.ctid from credentials c where c.deleted_at < clock_timestamp() - p_tombstone_retention
+                            limit p_rows_max for update skip locked));
+  get diagnostics swept = row_count;
+  return total + swept;
+end
+$$;
