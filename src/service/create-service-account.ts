@@ -2,7 +2,7 @@ import type { CallContext } from "../domain/call-context.ts";
 import { invalidArgument } from "../domain/fault.ts";
 import type { ServiceAccount, ServiceAccountScope } from "../domain/service-account.ts";
 import type { ServiceAccounts } from "../storage/service-accounts.ts";
-import { valueOf } from "./outcome.ts";
+import { valueWritten } from "./outcome.ts";
 
 export interface CreateServiceAccountDeps {
   readonly serviceAccounts: Pick<ServiceAccounts, "create">;
@@ -27,7 +27,7 @@ export async function createServiceAccount(
 ): Promise<ServiceAccount> {
   const scope = req.scope ?? "organization";
   const scopeId = scopeIdOf(scope, req.scopeId, ctx.caller.organizationId);
-  return valueOf(deps.serviceAccounts.create(ctx, { ...req, serviceAccountId: req.id, scope, scopeId }));
+  return valueWritten(deps.serviceAccounts.create(ctx, { ...req, serviceAccountId: req.id, scope, scopeId }));
 }
 
 function scopeIdOf(scope: ServiceAccountScope, asked: string | undefined, organizationId: string): string {

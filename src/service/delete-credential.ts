@@ -1,7 +1,7 @@
 import type { CallContext } from "../domain/call-context.ts";
 import type { CredentialLoss } from "../domain/credential.ts";
 import type { CredentialDeletion, Credentials } from "../storage/credentials.ts";
-import { valueOf } from "./outcome.ts";
+import { valueWritten } from "./outcome.ts";
 
 export interface DeleteCredentialDeps {
   readonly credentials: Pick<Credentials, "delete">;
@@ -13,5 +13,5 @@ export function deleteCredential(
   ctx: CallContext,
   req: CredentialDeletion,
 ): Promise<CredentialLoss> {
-  return valueOf(deps.credentials.delete(ctx, req));
+  return valueWritten(deps.credentials.delete(ctx, req));
 }

@@ -1,7 +1,7 @@
 import type { CallContext } from "../domain/call-context.ts";
 import type { ServiceAccountLoss } from "../domain/service-account.ts";
 import type { ServiceAccounts, ServiceAccountTarget } from "../storage/service-accounts.ts";
-import { valueOf } from "./outcome.ts";
+import { valueWritten } from "./outcome.ts";
 
 export interface DeleteServiceAccountDeps {
   readonly serviceAccounts: Pick<ServiceAccounts, "delete">;
@@ -13,5 +13,5 @@ export function deleteServiceAccount(
   ctx: CallContext,
   req: ServiceAccountTarget,
 ): Promise<ServiceAccountLoss> {
-  return valueOf(deps.serviceAccounts.delete(ctx, req));
+  return valueWritten(deps.serviceAccounts.delete(ctx, req));
 }

@@ -2,7 +2,7 @@ import type { CallContext } from "../domain/call-context.ts";
 import type { Revocation } from "../domain/credential.ts";
 import { invalidArgument } from "../domain/fault.ts";
 import type { Credentials } from "../storage/credentials.ts";
-import { valueOf } from "./outcome.ts";
+import { valueWritten } from "./outcome.ts";
 
 export interface RevokeAllCredentialsDeps {
   readonly credentials: Pick<Credentials, "revokeOfServiceAccount" | "revokeOfOrganization">;
@@ -23,11 +23,11 @@ export function revokeAllCredentials(
   { serviceAccountId, exemptServiceAccountIds, validateOnly }: RevokeAllCredentials,
 ): Promise<Revocation> {
   if (serviceAccountId === undefined)
-    return valueOf(deps.credentials.revokeOfOrganization(ctx, exemptServiceAccountIds, validateOnly));
+    return valueWritten(deps.credentials.revokeOfOrganization(ctx, exemptServiceAccountIds, validateOnly));
   if (exemptServiceAccountIds.length > 0)
     throw invalidArgument({
       field: "exempt_service_account_ids",
       description: "goes with a revocation of the whole organization only",
     });
-  return valueOf(deps.credentials.revokeOfServiceAccount(ctx, serviceAccountId, validateOnly));
+  return valueWritten(deps.credentials.revokeOfServiceAccount(ctx, serviceAccountId, validateOnly));
 }

@@ -2,7 +2,7 @@ import type { CallContext } from "../domain/call-context.ts";
 import { invalidArgument } from "../domain/fault.ts";
 import type { PolicyChanges, PolicyUpdate } from "../domain/policy.ts";
 import type { CredentialPolicies } from "../storage/credential-policies.ts";
-import { valueOf } from "./outcome.ts";
+import { valueWritten } from "./outcome.ts";
 
 export interface UpdateCredentialPolicyDeps {
   readonly policies: Pick<CredentialPolicies, "update">;
@@ -25,5 +25,5 @@ export async function updateCredentialPolicy(
 ): Promise<PolicyUpdate> {
   if (Object.keys(changes).length === 0)
     throw invalidArgument({ field: "update_mask", description: "must name at least one field to change" });
-  return valueOf(deps.policies.update(ctx, target, changes));
+  return valueWritten(deps.policies.update(ctx, target, changes));
 }

@@ -2,7 +2,7 @@ import type { CallContext } from "../domain/call-context.ts";
 import { invalidArgument } from "../domain/fault.ts";
 import type { ServiceAccount, ServiceAccountChanges } from "../domain/service-account.ts";
 import type { ServiceAccounts, ServiceAccountTarget } from "../storage/service-accounts.ts";
-import { valueOf } from "./outcome.ts";
+import { valueWritten } from "./outcome.ts";
 
 export interface UpdateServiceAccountDeps {
   readonly serviceAccounts: Pick<ServiceAccounts, "update">;
@@ -23,5 +23,5 @@ export async function updateServiceAccount(
 ): Promise<ServiceAccount> {
   if (Object.keys(changes).length === 0)
     throw invalidArgument({ field: "update_mask", description: "must name at least one field to change" });
-  return valueOf(deps.serviceAccounts.update(ctx, target, changes));
+  return valueWritten(deps.serviceAccounts.update(ctx, target, changes));
 }
