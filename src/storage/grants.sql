@@ -17,9 +17,14 @@ grant execute on function
   keyturn.update_credential_policy,
   keyturn.record_refusal,
   keyturn.sweep,
+  keyturn.record_uses,
+  keyturn.rehash_credential,
+  keyturn.add_signing_key,
+  keyturn.revoke_token,
   -- What reads are made of. They run with the caller's rights.
   keyturn.credential_states,
   keyturn.service_account_states,
+  keyturn.credential_checks,
   keyturn.policy_facts,
   keyturn.policy_etag,
   keyturn.etag_of

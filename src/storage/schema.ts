@@ -2,6 +2,7 @@ import { isNotNull, isNull, sql } from "drizzle-orm";
 import {
   bigint,
   check,
+  cidr,
   customType,
   foreignKey,
   index,
@@ -111,6 +112,8 @@ export const credentials = keyturn.table(
     displayName: text("display_name"),
     labels: jsonb("labels").notNull().default({}),
     notBefore: instant("not_before"),
+    /** Ranges from which the secret is accepted; empty for everywhere. */
+    allowedCidrs: cidr("allowed_cidrs").array().notNull().default(sql`'{}'`),
     /** Set by a delete: the row stays for a while, seen by nobody, so that later uses of its secret can be told apart. */
     deletedAt: instant("deleted_at"),
   },
@@ -134,20 +137,32 @@ export const credentials = keyturn.table(
     index("credentials_of_organization_by_expiry")
       .on(table.organizationId, table.expiresAt)
       .where(isNull(table.deletedAt)),
+    /** A secret names its credential, and nothing else. */
+    index("credentials_by_id").on(table.id),
     index("credentials_by_deletion").on(table.deletedAt).where(isNotNull(table.deletedAt)),
     check("credentials_expires_after_creation", sql`${table.expiresAt} >= ${table.createdAt}`),
   ],
 );
 
-/** Last use, apart from `credentials`, so that recording it never touches a row that a create or a delete holds. */
+/**
+ * Last use and last refused use, apart from `credentials`, so that recording them never touches a row that a create or a
+ * delete holds. Instants are those of the check, by the database's clock.
+ */
 export const credentialUsage = keyturn.table(
   "credential_usage",
   {
     organizationId: text("organization_id").notNull(),
     serviceAccountId: text("service_account_id").notNull(),
     credentialId: text("credential_id").notNull(),
-    lastUsedAt: instant("last_used_at").notNull(),
+    lastUsedAt: instant("last_used_at"),
     lastUsedIp: inet("last_used_ip"),
+    lastUsedUserAgent: text("last_used_user_agent"),
+    useCount: bigint("use_count", { mode: "bigint" }).notNull().default(sql`0`),
+    lastRefusedAt: instant("last_refused_at"),
+    lastRefusedReason: text("last_refused_reason"),
+    lastRefusedIp: inet("last_refused_ip"),
+    lastRefusedUserAgent: text("last_refused_user_agent"),
+    refusedCount: bigint("refused_count", { mode: "bigint" }).notNull().default(sql`0`),
   },
   (table) => [
     primaryKey({
@@ -251,5 +266,35 @@ export const replays = keyturn.table(
     }).onDelete("cascade"),
     index("replays_by_account").on(table.organizationId, table.serviceAccountId),
     index("replays_by_age").on(table.createdAt),
+  ],
+);
+
+/**
+ * Keys that sign access tokens, for all organizations. The private part is sealed under a key that is derived from the
+ * operator's root key. A key is published before it signs, and for as long as a token that it signed may live.
+ */
+export const signingKeys = keyturn.table(
+  "signing_keys",
+  {
+    kid: text("kid").primaryKey(),
+    publicJwk: jsonb("public_jwk").notNull(),
+    sealedPrivateKey: bytea("sealed_private_key").notNull(),
+    createdAt: instant("created_at").notNull(),
+    signsFrom: instant("signs_from").notNull(),
+  },
+  (table) => [index("signing_keys_by_beginning").on(table.signsFrom)],
+);
+
+/** Access tokens that were revoked before their time, until they would have expired. */
+export const revokedTokens = keyturn.table(
+  "revoked_tokens",
+  {
+    organizationId: text("organization_id").notNull(),
+    jti: text("jti").notNull(),
+    expiresAt: instant("expires_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ name: "revoked_tokens_pk", columns: [table.organizationId, table.jti] }),
+    index("revoked_tokens_by_expiry").on(table.expiresAt),
   ],
 );

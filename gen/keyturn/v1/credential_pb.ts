@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file keyturn/v1/credential.proto.
  */
 export const file_keyturn_v1_credential: GenFile = /*@__PURE__*/
-  fileDesc("ChtrZXl0dXJuL3YxL2NyZWRlbnRpYWwucHJvdG8SCmtleXR1cm4udjEingYKCkNyZWRlbnRpYWwSFgoJc2VsZl9saW5rGAEgASgJQgPgQQMSEAoDdWlkGAIgASgJQgPgQQMSDwoCaWQYAyABKAlCA+BBAxIfChJzZXJ2aWNlX2FjY291bnRfaWQYBCABKAlCA+BBAxIxCgZzdGF0dXMYBSABKA4yHC5rZXl0dXJuLnYxLkNyZWRlbnRpYWxTdGF0dXNCA+BBAxIzCgpleHBpcmVzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEDEhcKCmNyZWF0ZWRfYnkYByABKAlCA+BBAxIzCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEDEjUKDGxhc3RfdXNlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIeCgxsYXN0X3VzZWRfaXAYCiABKAlCA+BBA0gAiAEBEh4KDGRpc3BsYXlfbmFtZRgLIAEoCUID4EEDSAGIAQESNwoGbGFiZWxzGAwgAygLMiIua2V5dHVybi52MS5DcmVkZW50aWFsLkxhYmVsc0VudHJ5QgPgQQMSMwoKbm90X2JlZm9yZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIWCgRoaW50GA4gASgJQgPgQQNIAogBARIWCgRldGFnGA8gASgJQgPgQQNIA4gBARotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBOnHqQW4KFmtleXR1cm4uZGV2L0NyZWRlbnRpYWwSO3NlcnZpY2UtYWNjb3VudHMve3NlcnZpY2VfYWNjb3VudH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWx9KgtjcmVkZW50aWFsczIKY3JlZGVudGlhbEIPCg1fbGFzdF91c2VkX2lwQg8KDV9kaXNwbGF5X25hbWVCBwoFX2hpbnRCBwoFX2V0YWdKBAhkEGVSDWNsaWVudF9zZWNyZXQqsAEKEENyZWRlbnRpYWxTdGF0dXMSIQodQ1JFREVOVElBTF9TVEFUVVNfVU5TUEVDSUZJRUQQABIcChhDUkVERU5USUFMX1NUQVRVU19BQ1RJVkUQARIdChlDUkVERU5USUFMX1NUQVRVU19FWFBJUkVEEAISHQoZQ1JFREVOVElBTF9TVEFUVVNfUkVWT0tFRBADEh0KGUNSRURFTlRJQUxfU1RBVFVTX1BFTkRJTkcQBGIGcHJvdG8z", [file_google_api_field_behavior, file_google_api_resource, file_google_protobuf_timestamp]);
+  fileDesc("ChtrZXl0dXJuL3YxL2NyZWRlbnRpYWwucHJvdG8SCmtleXR1cm4udjEipgcKCkNyZWRlbnRpYWwSFgoJc2VsZl9saW5rGAEgASgJQgPgQQMSEAoDdWlkGAIgASgJQgPgQQMSDwoCaWQYAyABKAlCA+BBAxIfChJzZXJ2aWNlX2FjY291bnRfaWQYBCABKAlCA+BBAxIxCgZzdGF0dXMYBSABKA4yHC5rZXl0dXJuLnYxLkNyZWRlbnRpYWxTdGF0dXNCA+BBAxIzCgpleHBpcmVzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEDEhcKCmNyZWF0ZWRfYnkYByABKAlCA+BBAxIzCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEDEjUKDGxhc3RfdXNlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIeCgxsYXN0X3VzZWRfaXAYCiABKAlCA+BBA0gAiAEBEh4KDGRpc3BsYXlfbmFtZRgLIAEoCUID4EEDSAGIAQESNwoGbGFiZWxzGAwgAygLMiIua2V5dHVybi52MS5DcmVkZW50aWFsLkxhYmVsc0VudHJ5QgPgQQMSMwoKbm90X2JlZm9yZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIWCgRoaW50GA4gASgJQgPgQQNIAogBARIWCgRldGFnGA8gASgJQgPgQQNIA4gBARIaCg1hbGxvd2VkX2NpZHJzGBAgAygJQgPgQQESJgoUbGFzdF91c2VkX3VzZXJfYWdlbnQYESABKAlCA+BBA0gEiAEBEhsKCXVzZV9jb3VudBgSIAEoA0ID4EEDSAWIAQEaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ATpx6kFuChZrZXl0dXJuLmRldi9DcmVkZW50aWFsEjtzZXJ2aWNlLWFjY291bnRzL3tzZXJ2aWNlX2FjY291bnR9L2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsfSoLY3JlZGVudGlhbHMyCmNyZWRlbnRpYWxCDwoNX2xhc3RfdXNlZF9pcEIPCg1fZGlzcGxheV9uYW1lQgcKBV9oaW50QgcKBV9ldGFnQhcKFV9sYXN0X3VzZWRfdXNlcl9hZ2VudEIMCgpfdXNlX2NvdW50SgQIZBBlUg1jbGllbnRfc2VjcmV0KrABChBDcmVkZW50aWFsU3RhdHVzEiEKHUNSRURFTlRJQUxfU1RBVFVTX1VOU1BFQ0lGSUVEEAASHAoYQ1JFREVOVElBTF9TVEFUVVNfQUNUSVZFEAESHQoZQ1JFREVOVElBTF9TVEFUVVNfRVhQSVJFRBACEh0KGUNSRURFTlRJQUxfU1RBVFVTX1JFVk9LRUQQAxIdChlDUkVERU5USUFMX1NUQVRVU19QRU5ESU5HEARiBnByb3RvMw", [file_google_api_field_behavior, file_google_api_resource, file_google_protobuf_timestamp]);
 
 /**
  * A client secret of a service account, without the secret: what can be read again and again.
@@ -131,6 +131,27 @@ export type Credential = Message<"keyturn.v1.Credential"> & {
    * @generated from field: optional string etag = 15;
    */
   etag?: string | undefined;
+
+  /**
+   * Ranges of addresses from which the secret is accepted, in CIDR notation; without any it is accepted from everywhere.
+   *
+   * @generated from field: repeated string allowed_cidrs = 16;
+   */
+  allowedCidrs: string[];
+
+  /**
+   * User agent of the last successful use; absent when it sent none.
+   *
+   * @generated from field: optional string last_used_user_agent = 17;
+   */
+  lastUsedUserAgent?: string | undefined;
+
+  /**
+   * Successful uses so far, give or take those of the last two seconds; absent until the first.
+   *
+   * @generated from field: optional int64 use_count = 18;
+   */
+  useCount?: bigint | undefined;
 };
 
 /**

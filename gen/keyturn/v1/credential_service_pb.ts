@@ -2,8 +2,8 @@
 // @generated from file keyturn/v1/credential_service.proto (package keyturn.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import { file_google_api_field_behavior } from "../../google/api/field_behavior_pb.ts";
@@ -11,13 +11,13 @@ import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Credential, CredentialSchema, CredentialStatus } from "./credential_pb.ts";
 import { file_keyturn_v1_credential } from "./credential_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file keyturn/v1/credential_service.proto.
  */
 export const file_keyturn_v1_credential_service: GenFile = /*@__PURE__*/
-  fileDesc("CiNrZXl0dXJuL3YxL2NyZWRlbnRpYWxfc2VydmljZS5wcm90bxIKa2V5dHVybi52MSLTBQoXQ3JlYXRlQ3JlZGVudGlhbFJlcXVlc3QSRgoSc2VydmljZV9hY2NvdW50X2lkGAEgASgJQirgQQK6SCRyIhABGD8yHF5bYS16XShbLWEtejAtOV0qW2EtejAtOV0pPyQSMwoKZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBARIoCgxkaXNwbGF5X25hbWUYAyABKAlCDeBBAbpIB3IFEAEY/wFIAIgBARKGAgoGbGFiZWxzGAQgAygLMi8ua2V5dHVybi52MS5DcmVhdGVDcmVkZW50aWFsUmVxdWVzdC5MYWJlbHNFbnRyeULEAeBBAbpIvQGaAbkBEBAie3J5EAEYvQIycl4oW2EtejAtOV0oWy1hLXowLTldKlthLXowLTldKT8oXC5bYS16MC05XShbLWEtejAtOV0qW2EtejAtOV0pPykqLyk/W0EtWmEtejAtOV0oWy1BLVphLXowLTlfLl17MCw2MX1bQS1aYS16MC05XSk/JCo4cjYYPzIyXihbQS1aYS16MC05XShbLUEtWmEtejAtOV8uXXswLDYxfVtBLVphLXowLTldKT8pPyQSMwoKbm90X2JlZm9yZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBARJ3CgpyZXF1ZXN0X2lkGAYgASgJQmPgQQG6SF3YAQFyWDJWXlswLTlhLWZBLUZdezh9LVswLTlhLWZBLUZdezR9LTRbMC05YS1mQS1GXXszfS1bODlhYkFCXVswLTlhLWZBLUZdezN9LVswLTlhLWZBLUZdezEyfSQSGgoNdmFsaWRhdGVfb25seRgHIAEoCEID4EEBGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDwoNX2Rpc3BsYXlfbmFtZSLRBQoYQ3JlYXRlQ3JlZGVudGlhbFJlc3BvbnNlEhYKCXNlbGZfbGluaxgBIAEoCUID4EEDEhAKA3VpZBgCIAEoCUID4EEDEg8KAmlkGAMgASgJQgPgQQMSHwoSc2VydmljZV9hY2NvdW50X2lkGAQgASgJQgPgQQMSMQoGc3RhdHVzGAUgASgOMhwua2V5dHVybi52MS5DcmVkZW50aWFsU3RhdHVzQgPgQQMSMwoKZXhwaXJlc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIXCgpjcmVhdGVkX2J5GAcgASgJQgPgQQMSMwoKY3JlYXRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxI1CgxsYXN0X3VzZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQMSHgoMbGFzdF91c2VkX2lwGAogASgJQgPgQQNIAIgBARIeCgxkaXNwbGF5X25hbWUYCyABKAlCA+BBA0gBiAEBEkUKBmxhYmVscxgMIAMoCzIwLmtleXR1cm4udjEuQ3JlYXRlQ3JlZGVudGlhbFJlc3BvbnNlLkxhYmVsc0VudHJ5QgPgQQMSMwoKbm90X2JlZm9yZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIWCgRoaW50GA4gASgJQgPgQQNIAogBARIWCgRldGFnGA8gASgJQgPgQQNIA4gBARIdCg1jbGllbnRfc2VjcmV0GGQgASgJQgaAAQHgQQMaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIPCg1fbGFzdF91c2VkX2lwQg8KDV9kaXNwbGF5X25hbWVCBwoFX2hpbnRCBwoFX2V0YWcipwMKFkxpc3RDcmVkZW50aWFsc1JlcXVlc3QSRgoSc2VydmljZV9hY2NvdW50X2lkGAEgASgJQirgQQK6SCRyIhABGD8yHF5bYS16XShbLWEtejAtOV0qW2EtejAtOV0pPyQSJQoJcGFnZV9zaXplGAIgASgFQg3gQQG6SAcaBRj0AygBSACIAQESHwoKcGFnZV90b2tlbhgDIAEoCUIL4EEBukgFcgMYgAgSHwoGb2Zmc2V0GAQgASgFQgrgQQG6SAQaAigASAGIAQESOQoGc3RhdHVzGAUgASgOMhwua2V5dHVybi52MS5DcmVkZW50aWFsU3RhdHVzQgvgQQG6SAWCAQIQARI4Cg9leHBpcmluZ19iZWZvcmUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQESNQoMdW51c2VkX3NpbmNlGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEBEhcKCm5ldmVyX3VzZWQYCCABKAhCA+BBAUIMCgpfcGFnZV9zaXplQgkKB19vZmZzZXQijAEKF0xpc3RDcmVkZW50aWFsc1Jlc3BvbnNlEjAKC2NyZWRlbnRpYWxzGAEgAygLMhYua2V5dHVybi52MS5DcmVkZW50aWFsQgPgQQMSHAoPbmV4dF9wYWdlX3Rva2VuGAIgASgJQgPgQQMSFwoFdG90YWwYAyABKAVCA+BBA0gAiAEBQggKBl90b3RhbCKWAQoUR2V0Q3JlZGVudGlhbFJlcXVlc3QSRgoSc2VydmljZV9hY2NvdW50X2lkGAEgASgJQirgQQK6SCRyIhABGD8yHF5bYS16XShbLWEtejAtOV0qW2EtejAtOV0pPyQSNgoCaWQYAiABKAlCKuBBArpIJHIiEAEYPzIcXlthLXpdKFstYS16MC05XSpbYS16MC05XSk/JCLPAQoXRGVsZXRlQ3JlZGVudGlhbFJlcXVlc3QSRgoSc2VydmljZV9hY2NvdW50X2lkGAEgASgJQirgQQK6SCRyIhABGD8yHF5bYS16XShbLWEtejAtOV0qW2EtejAtOV0pPyQSNgoCaWQYAiABKAlCKuBBArpIJHIiEAEYPzIcXlthLXpdKFstYS16MC05XSpbYS16MC05XSk/JBIYCgRldGFnGAMgASgJQgrgQQG6SARyAhhAEhoKDXZhbGlkYXRlX29ubHkYBCABKAhCA+BBASLFAQoYRGVsZXRlQ3JlZGVudGlhbFJlc3BvbnNlEjUKDGxhc3RfdXNlZF9hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIoChZyZW1haW5pbmdfYWN0aXZlX2NvdW50GAIgASgFQgPgQQNIAIgBARIdCgtsYXN0X2FjdGl2ZRgDIAEoCEID4EEDSAGIAQFCGQoXX3JlbWFpbmluZ19hY3RpdmVfY291bnRCDgoMX2xhc3RfYWN0aXZlIrsDChdSb3RhdGVDcmVkZW50aWFsUmVxdWVzdBJGChJzZXJ2aWNlX2FjY291bnRfaWQYASABKAlCKuBBArpIJHIiEAEYPzIcXlthLXpdKFstYS16MC05XSpbYS16MC05XSk/JBI2CgJpZBgCIAEoCUIq4EECukgkciIQARg/MhxeW2Etel0oWy1hLXowLTldKlthLXowLTldKT8kEjwKDGdyYWNlX3BlcmlvZBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIL4EEBukgFqgECMgASMwoKZXhwaXJlc19hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBARJ3CgpyZXF1ZXN0X2lkGAUgASgJQmPgQQG6SF3YAQFyWDJWXlswLTlhLWZBLUZdezh9LVswLTlhLWZBLUZdezR9LTRbMC05YS1mQS1GXXszfS1bODlhYkFCXVswLTlhLWZBLUZdezN9LVswLTlhLWZBLUZdezEyfSQSGAoEZXRhZxgGIAEoCUIK4EEBukgEcgIYQBIaCg12YWxpZGF0ZV9vbmx5GAcgASgIQgPgQQEiiwYKGFJvdGF0ZUNyZWRlbnRpYWxSZXNwb25zZRIWCglzZWxmX2xpbmsYASABKAlCA+BBAxIQCgN1aWQYAiABKAlCA+BBAxIPCgJpZBgDIAEoCUID4EEDEh8KEnNlcnZpY2VfYWNjb3VudF9pZBgEIAEoCUID4EEDEjEKBnN0YXR1cxgFIAEoDjIcLmtleXR1cm4udjEuQ3JlZGVudGlhbFN0YXR1c0ID4EEDEjMKCmV4cGlyZXNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQMSFwoKY3JlYXRlZF9ieRgHIAEoCUID4EEDEjMKCmNyZWF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQMSNQoMbGFzdF91c2VkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEDEh4KDGxhc3RfdXNlZF9pcBgKIAEoCUID4EEDSACIAQESHgoMZGlzcGxheV9uYW1lGAsgASgJQgPgQQNIAYgBARJFCgZsYWJlbHMYDCADKAsyMC5rZXl0dXJuLnYxLlJvdGF0ZUNyZWRlbnRpYWxSZXNwb25zZS5MYWJlbHNFbnRyeUID4EEDEjMKCm5vdF9iZWZvcmUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQMSFgoEaGludBgOIAEoCUID4EEDSAKIAQESFgoEZXRhZxgPIAEoCUID4EEDSAOIAQESHQoNY2xpZW50X3NlY3JldBhkIAEoCUIGgAEB4EEDEjgKE3JlcGxhY2VkX2NyZWRlbnRpYWwYZSABKAsyFi5rZXl0dXJuLnYxLkNyZWRlbnRpYWxCA+BBAxotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg8KDV9sYXN0X3VzZWRfaXBCDwoNX2Rpc3BsYXlfbmFtZUIHCgVfaGludEIHCgVfZXRhZyL2AQobUmV2b2tlQWxsQ3JlZGVudGlhbHNSZXF1ZXN0EksKEnNlcnZpY2VfYWNjb3VudF9pZBgBIAEoCUIq4EEBukgkciIQARg/MhxeW2Etel0oWy1hLXowLTldKlthLXowLTldKT8kSACIAQESVwoaZXhlbXB0X3NlcnZpY2VfYWNjb3VudF9pZHMYAiADKAlCM+BBAbpILZIBKhBkGAEiJHIiEAEYPzIcXlthLXpdKFstYS16MC05XSpbYS16MC05XSk/JBIaCg12YWxpZGF0ZV9vbmx5GAMgASgIQgPgQQFCFQoTX3NlcnZpY2VfYWNjb3VudF9pZCKgAQocUmV2b2tlQWxsQ3JlZGVudGlhbHNSZXNwb25zZRI3Cg5yZXZva2VkX2JlZm9yZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIqChhyZXZva2VkX2NyZWRlbnRpYWxfY291bnQYAiABKAVCA+BBA0gAiAEBQhsKGV9yZXZva2VkX2NyZWRlbnRpYWxfY291bnQyjgkKEUNyZWRlbnRpYWxTZXJ2aWNlErIBChBDcmVhdGVDcmVkZW50aWFsEiMua2V5dHVybi52MS5DcmVhdGVDcmVkZW50aWFsUmVxdWVzdBokLmtleXR1cm4udjEuQ3JlYXRlQ3JlZGVudGlhbFJlc3BvbnNlIlOC0+STAk06ASoiSC92MS9yZWdpb25zL2dsb2JhbC9pYW0vc2VydmljZS1hY2NvdW50cy97c2VydmljZV9hY2NvdW50X2lkfS9jcmVkZW50aWFscxKsAQoPTGlzdENyZWRlbnRpYWxzEiIua2V5dHVybi52MS5MaXN0Q3JlZGVudGlhbHNSZXF1ZXN0GiMua2V5dHVybi52MS5MaXN0Q3JlZGVudGlhbHNSZXNwb25zZSJQgtPkkwJKEkgvdjEvcmVnaW9ucy9nbG9iYWwvaWFtL3NlcnZpY2UtYWNjb3VudHMve3NlcnZpY2VfYWNjb3VudF9pZH0vY3JlZGVudGlhbHMSoAEKDUdldENyZWRlbnRpYWwSIC5rZXl0dXJuLnYxLkdldENyZWRlbnRpYWxSZXF1ZXN0GhYua2V5dHVybi52MS5DcmVkZW50aWFsIlWC0+STAk8STS92MS9yZWdpb25zL2dsb2JhbC9pYW0vc2VydmljZS1hY2NvdW50cy97c2VydmljZV9hY2NvdW50X2lkfS9jcmVkZW50aWFscy97aWR9ErQBChBEZWxldGVDcmVkZW50aWFsEiMua2V5dHVybi52MS5EZWxldGVDcmVkZW50aWFsUmVxdWVzdBokLmtleXR1cm4udjEuRGVsZXRlQ3JlZGVudGlhbFJlc3BvbnNlIlWC0+STAk8qTS92MS9yZWdpb25zL2dsb2JhbC9pYW0vc2VydmljZS1hY2NvdW50cy97c2VydmljZV9hY2NvdW50X2lkfS9jcmVkZW50aWFscy97aWR9Er4BChBSb3RhdGVDcmVkZW50aWFsEiMua2V5dHVybi52MS5Sb3RhdGVDcmVkZW50aWFsUmVxdWVzdBokLmtleXR1cm4udjEuUm90YXRlQ3JlZGVudGlhbFJlc3BvbnNlIl+C0+STAlk6ASoiVC92MS9yZWdpb25zL2dsb2JhbC9pYW0vc2VydmljZS1hY2NvdW50cy97c2VydmljZV9hY2NvdW50X2lkfS9jcmVkZW50aWFscy97aWR9OnJvdGF0ZRL5AQoUUmV2b2tlQWxsQ3JlZGVudGlhbHMSJy5rZXl0dXJuLnYxLlJldm9rZUFsbENyZWRlbnRpYWxzUmVxdWVzdBooLmtleXR1cm4udjEuUmV2b2tlQWxsQ3JlZGVudGlhbHNSZXNwb25zZSKNAYLT5JMChgE6ASpaUzoBKiJOL3YxL3JlZ2lvbnMvZ2xvYmFsL2lhbS9zZXJ2aWNlLWFjY291bnRzL3tzZXJ2aWNlX2FjY291bnRfaWR9OnJldm9rZUNyZWRlbnRpYWxzIiwvdjEvcmVnaW9ucy9nbG9iYWwvaWFtL2NyZWRlbnRpYWxzOnJldm9rZUFsbGIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp, file_keyturn_v1_credential]);
+  fileDesc("CiNrZXl0dXJuL3YxL2NyZWRlbnRpYWxfc2VydmljZS5wcm90bxIKa2V5dHVybi52MSKABgoXQ3JlYXRlQ3JlZGVudGlhbFJlcXVlc3QSRgoSc2VydmljZV9hY2NvdW50X2lkGAEgASgJQirgQQK6SCRyIhABGD8yHF5bYS16XShbLWEtejAtOV0qW2EtejAtOV0pPyQSMwoKZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBARIoCgxkaXNwbGF5X25hbWUYAyABKAlCDeBBAbpIB3IFEAEY/wFIAIgBARKGAgoGbGFiZWxzGAQgAygLMi8ua2V5dHVybi52MS5DcmVhdGVDcmVkZW50aWFsUmVxdWVzdC5MYWJlbHNFbnRyeULEAeBBAbpIvQGaAbkBEBAie3J5EAEYvQIycl4oW2EtejAtOV0oWy1hLXowLTldKlthLXowLTldKT8oXC5bYS16MC05XShbLWEtejAtOV0qW2EtejAtOV0pPykqLyk/W0EtWmEtejAtOV0oWy1BLVphLXowLTlfLl17MCw2MX1bQS1aYS16MC05XSk/JCo4cjYYPzIyXihbQS1aYS16MC05XShbLUEtWmEtejAtOV8uXXswLDYxfVtBLVphLXowLTldKT8pPyQSMwoKbm90X2JlZm9yZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBARJ3CgpyZXF1ZXN0X2lkGAYgASgJQmPgQQG6SF3YAQFyWDJWXlswLTlhLWZBLUZdezh9LVswLTlhLWZBLUZdezR9LTRbMC05YS1mQS1GXXszfS1bODlhYkFCXVswLTlhLWZBLUZdezN9LVswLTlhLWZBLUZdezEyfSQSGgoNdmFsaWRhdGVfb25seRgHIAEoCEID4EEBEisKDWFsbG93ZWRfY2lkcnMYCCADKAlCFOBBAbpIDpIBCxAgGAEiBXID6AEBGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDwoNX2Rpc3BsYXlfbmFtZSLZBgoYQ3JlYXRlQ3JlZGVudGlhbFJlc3BvbnNlEhYKCXNlbGZfbGluaxgBIAEoCUID4EEDEhAKA3VpZBgCIAEoCUID4EEDEg8KAmlkGAMgASgJQgPgQQMSHwoSc2VydmljZV9hY2NvdW50X2lkGAQgASgJQgPgQQMSMQoGc3RhdHVzGAUgASgOMhwua2V5dHVybi52MS5DcmVkZW50aWFsU3RhdHVzQgPgQQMSMwoKZXhwaXJlc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIXCgpjcmVhdGVkX2J5GAcgASgJQgPgQQMSMwoKY3JlYXRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxI1CgxsYXN0X3VzZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQMSHgoMbGFzdF91c2VkX2lwGAogASgJQgPgQQNIAIgBARIeCgxkaXNwbGF5X25hbWUYCyABKAlCA+BBA0gBiAEBEkUKBmxhYmVscxgMIAMoCzIwLmtleXR1cm4udjEuQ3JlYXRlQ3JlZGVudGlhbFJlc3BvbnNlLkxhYmVsc0VudHJ5QgPgQQMSMwoKbm90X2JlZm9yZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIWCgRoaW50GA4gASgJQgPgQQNIAogBARIWCgRldGFnGA8gASgJQgPgQQNIA4gBARIaCg1hbGxvd2VkX2NpZHJzGBAgAygJQgPgQQESJgoUbGFzdF91c2VkX3VzZXJfYWdlbnQYESABKAlCA+BBA0gEiAEBEhsKCXVzZV9jb3VudBgSIAEoA0ID4EEDSAWIAQESHQoNY2xpZW50X3NlY3JldBhkIAEoCUIGgAEB4EEDGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDwoNX2xhc3RfdXNlZF9pcEIPCg1fZGlzcGxheV9uYW1lQgcKBV9oaW50QgcKBV9ldGFnQhcKFV9sYXN0X3VzZWRfdXNlcl9hZ2VudEIMCgpfdXNlX2NvdW50IqcDChZMaXN0Q3JlZGVudGlhbHNSZXF1ZXN0EkYKEnNlcnZpY2VfYWNjb3VudF9pZBgBIAEoCUIq4EECukgkciIQARg/MhxeW2Etel0oWy1hLXowLTldKlthLXowLTldKT8kEiUKCXBhZ2Vfc2l6ZRgCIAEoBUIN4EEBukgHGgUY9AMoAUgAiAEBEh8KCnBhZ2VfdG9rZW4YAyABKAlCC+BBAbpIBXIDGIAIEh8KBm9mZnNldBgEIAEoBUIK4EEBukgEGgIoAEgBiAEBEjkKBnN0YXR1cxgFIAEoDjIcLmtleXR1cm4udjEuQ3JlZGVudGlhbFN0YXR1c0IL4EEBukgFggECEAESOAoPZXhwaXJpbmdfYmVmb3JlGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEBEjUKDHVudXNlZF9zaW5jZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBARIXCgpuZXZlcl91c2VkGAggASgIQgPgQQFCDAoKX3BhZ2Vfc2l6ZUIJCgdfb2Zmc2V0IowBChdMaXN0Q3JlZGVudGlhbHNSZXNwb25zZRIwCgtjcmVkZW50aWFscxgBIAMoCzIWLmtleXR1cm4udjEuQ3JlZGVudGlhbEID4EEDEhwKD25leHRfcGFnZV90b2tlbhgCIAEoCUID4EEDEhcKBXRvdGFsGAMgASgFQgPgQQNIAIgBAUIICgZfdG90YWwilgEKFEdldENyZWRlbnRpYWxSZXF1ZXN0EkYKEnNlcnZpY2VfYWNjb3VudF9pZBgBIAEoCUIq4EECukgkciIQARg/MhxeW2Etel0oWy1hLXowLTldKlthLXowLTldKT8kEjYKAmlkGAIgASgJQirgQQK6SCRyIhABGD8yHF5bYS16XShbLWEtejAtOV0qW2EtejAtOV0pPyQizwEKF0RlbGV0ZUNyZWRlbnRpYWxSZXF1ZXN0EkYKEnNlcnZpY2VfYWNjb3VudF9pZBgBIAEoCUIq4EECukgkciIQARg/MhxeW2Etel0oWy1hLXowLTldKlthLXowLTldKT8kEjYKAmlkGAIgASgJQirgQQK6SCRyIhABGD8yHF5bYS16XShbLWEtejAtOV0qW2EtejAtOV0pPyQSGAoEZXRhZxgDIAEoCUIK4EEBukgEcgIYQBIaCg12YWxpZGF0ZV9vbmx5GAQgASgIQgPgQQEixQEKGERlbGV0ZUNyZWRlbnRpYWxSZXNwb25zZRI1CgxsYXN0X3VzZWRfYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQMSKAoWcmVtYWluaW5nX2FjdGl2ZV9jb3VudBgCIAEoBUID4EEDSACIAQESHQoLbGFzdF9hY3RpdmUYAyABKAhCA+BBA0gBiAEBQhkKF19yZW1haW5pbmdfYWN0aXZlX2NvdW50Qg4KDF9sYXN0X2FjdGl2ZSK7AwoXUm90YXRlQ3JlZGVudGlhbFJlcXVlc3QSRgoSc2VydmljZV9hY2NvdW50X2lkGAEgASgJQirgQQK6SCRyIhABGD8yHF5bYS16XShbLWEtejAtOV0qW2EtejAtOV0pPyQSNgoCaWQYAiABKAlCKuBBArpIJHIiEAEYPzIcXlthLXpdKFstYS16MC05XSpbYS16MC05XSk/JBI8CgxncmFjZV9wZXJpb2QYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CC+BBAbpIBaoBAjIAEjMKCmV4cGlyZXNfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQESdwoKcmVxdWVzdF9pZBgFIAEoCUJj4EEBukhd2AEBclgyVl5bMC05YS1mQS1GXXs4fS1bMC05YS1mQS1GXXs0fS00WzAtOWEtZkEtRl17M30tWzg5YWJBQl1bMC05YS1mQS1GXXszfS1bMC05YS1mQS1GXXsxMn0kEhgKBGV0YWcYBiABKAlCCuBBAbpIBHICGEASGgoNdmFsaWRhdGVfb25seRgHIAEoCEID4EEBIpMHChhSb3RhdGVDcmVkZW50aWFsUmVzcG9uc2USFgoJc2VsZl9saW5rGAEgASgJQgPgQQMSEAoDdWlkGAIgASgJQgPgQQMSDwoCaWQYAyABKAlCA+BBAxIfChJzZXJ2aWNlX2FjY291bnRfaWQYBCABKAlCA+BBAxIxCgZzdGF0dXMYBSABKA4yHC5rZXl0dXJuLnYxLkNyZWRlbnRpYWxTdGF0dXNCA+BBAxIzCgpleHBpcmVzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEDEhcKCmNyZWF0ZWRfYnkYByABKAlCA+BBAxIzCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEDEjUKDGxhc3RfdXNlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIeCgxsYXN0X3VzZWRfaXAYCiABKAlCA+BBA0gAiAEBEh4KDGRpc3BsYXlfbmFtZRgLIAEoCUID4EEDSAGIAQESRQoGbGFiZWxzGAwgAygLMjAua2V5dHVybi52MS5Sb3RhdGVDcmVkZW50aWFsUmVzcG9uc2UuTGFiZWxzRW50cnlCA+BBAxIzCgpub3RfYmVmb3JlGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEDEhYKBGhpbnQYDiABKAlCA+BBA0gCiAEBEhYKBGV0YWcYDyABKAlCA+BBA0gDiAEBEhoKDWFsbG93ZWRfY2lkcnMYECADKAlCA+BBARImChRsYXN0X3VzZWRfdXNlcl9hZ2VudBgRIAEoCUID4EEDSASIAQESGwoJdXNlX2NvdW50GBIgASgDQgPgQQNIBYgBARIdCg1jbGllbnRfc2VjcmV0GGQgASgJQgaAAQHgQQMSOAoTcmVwbGFjZWRfY3JlZGVudGlhbBhlIAEoCzIWLmtleXR1cm4udjEuQ3JlZGVudGlhbEID4EEDGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDwoNX2xhc3RfdXNlZF9pcEIPCg1fZGlzcGxheV9uYW1lQgcKBV9oaW50QgcKBV9ldGFnQhcKFV9sYXN0X3VzZWRfdXNlcl9hZ2VudEIMCgpfdXNlX2NvdW50IvYBChtSZXZva2VBbGxDcmVkZW50aWFsc1JlcXVlc3QSSwoSc2VydmljZV9hY2NvdW50X2lkGAEgASgJQirgQQG6SCRyIhABGD8yHF5bYS16XShbLWEtejAtOV0qW2EtejAtOV0pPyRIAIgBARJXChpleGVtcHRfc2VydmljZV9hY2NvdW50X2lkcxgCIAMoCUIz4EEBukgtkgEqEGQYASIkciIQARg/MhxeW2Etel0oWy1hLXowLTldKlthLXowLTldKT8kEhoKDXZhbGlkYXRlX29ubHkYAyABKAhCA+BBAUIVChNfc2VydmljZV9hY2NvdW50X2lkIqABChxSZXZva2VBbGxDcmVkZW50aWFsc1Jlc3BvbnNlEjcKDnJldm9rZWRfYmVmb3JlGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEID4EEDEioKGHJldm9rZWRfY3JlZGVudGlhbF9jb3VudBgCIAEoBUID4EEDSACIAQFCGwoZX3Jldm9rZWRfY3JlZGVudGlhbF9jb3VudCLiAQoWTGlzdFJlZnVzZWRVc2VzUmVxdWVzdBJGChJzZXJ2aWNlX2FjY291bnRfaWQYASABKAlCKuBBArpIJHIiEAEYPzIcXlthLXpdKFstYS16MC05XSpbYS16MC05XSk/JBIlCglwYWdlX3NpemUYAiABKAVCDeBBAbpIBxoFGPQDKAFIAIgBARIfCgpwYWdlX3Rva2VuGAMgASgJQgvgQQG6SAVyAxiACBIfCgZvZmZzZXQYBCABKAVCCuBBAbpIBBoCKABIAYgBAUIMCgpfcGFnZV9zaXplQgkKB19vZmZzZXQijQEKF0xpc3RSZWZ1c2VkVXNlc1Jlc3BvbnNlEjEKDHJlZnVzZWRfdXNlcxgBIAMoCzIWLmtleXR1cm4udjEuUmVmdXNlZFVzZUID4EEDEhwKD25leHRfcGFnZV90b2tlbhgCIAEoCUID4EEDEhcKBXRvdGFsGAMgASgFQgPgQQNIAIgBAUIICgZfdG90YWwiigMKClJlZnVzZWRVc2USGgoNY3JlZGVudGlhbF9pZBgBIAEoCUID4EEDEhEKBGhpbnQYAiABKAlCA+BBAxIeCgxkaXNwbGF5X25hbWUYAyABKAlCA+BBA0gAiAEBEjgKD2xhc3RfcmVmdXNlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIxCgZyZWFzb24YBSABKA4yHC5rZXl0dXJuLnYxLlJlZnVzZWRVc2VSZWFzb25CA+BBAxIhCg9sYXN0X3JlZnVzZWRfaXAYBiABKAlCA+BBA0gBiAEBEikKF2xhc3RfcmVmdXNlZF91c2VyX2FnZW50GAcgASgJQgPgQQNIAogBARIfCg1yZWZ1c2VkX2NvdW50GAggASgDQgPgQQNIA4gBAUIPCg1fZGlzcGxheV9uYW1lQhIKEF9sYXN0X3JlZnVzZWRfaXBCGgoYX2xhc3RfcmVmdXNlZF91c2VyX2FnZW50QhAKDl9yZWZ1c2VkX2NvdW50KsICChBSZWZ1c2VkVXNlUmVhc29uEiIKHlJFRlVTRURfVVNFX1JFQVNPTl9VTlNQRUNJRklFRBAAEh4KGlJFRlVTRURfVVNFX1JFQVNPTl9FWFBJUkVEEAESHgoaUkVGVVNFRF9VU0VfUkVBU09OX1JFVk9LRUQQAhIeChpSRUZVU0VEX1VTRV9SRUFTT05fREVMRVRFRBADEh4KGlJFRlVTRURfVVNFX1JFQVNPTl9QRU5ESU5HEAQSLworUkVGVVNFRF9VU0VfUkVBU09OX1NFUlZJQ0VfQUNDT1VOVF9ESVNBQkxFRBAFEi0KKVJFRlVTRURfVVNFX1JFQVNPTl9PUkdBTklaQVRJT05fU1VTUEVOREVEEAYSKgomUkVGVVNFRF9VU0VfUkVBU09OX0FERFJFU1NfTk9UX0FMTE9XRUQQBzK+CgoRQ3JlZGVudGlhbFNlcnZpY2USsgEKEENyZWF0ZUNyZWRlbnRpYWwSIy5rZXl0dXJuLnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0GiQua2V5dHVybi52MS5DcmVhdGVDcmVkZW50aWFsUmVzcG9uc2UiU4LT5JMCTToBKiJIL3YxL3JlZ2lvbnMvZ2xvYmFsL2lhbS9zZXJ2aWNlLWFjY291bnRzL3tzZXJ2aWNlX2FjY291bnRfaWR9L2NyZWRlbnRpYWxzEqwBCg9MaXN0Q3JlZGVudGlhbHMSIi5rZXl0dXJuLnYxLkxpc3RDcmVkZW50aWFsc1JlcXVlc3QaIy5rZXl0dXJuLnYxLkxpc3RDcmVkZW50aWFsc1Jlc3BvbnNlIlCC0+STAkoSSC92MS9yZWdpb25zL2dsb2JhbC9pYW0vc2VydmljZS1hY2NvdW50cy97c2VydmljZV9hY2NvdW50X2lkfS9jcmVkZW50aWFscxKgAQoNR2V0Q3JlZGVudGlhbBIgLmtleXR1cm4udjEuR2V0Q3JlZGVudGlhbFJlcXVlc3QaFi5rZXl0dXJuLnYxLkNyZWRlbnRpYWwiVYLT5JMCTxJNL3YxL3JlZ2lvbnMvZ2xvYmFsL2lhbS9zZXJ2aWNlLWFjY291bnRzL3tzZXJ2aWNlX2FjY291bnRfaWR9L2NyZWRlbnRpYWxzL3tpZH0StAEKEERlbGV0ZUNyZWRlbnRpYWwSIy5rZXl0dXJuLnYxLkRlbGV0ZUNyZWRlbnRpYWxSZXF1ZXN0GiQua2V5dHVybi52MS5EZWxldGVDcmVkZW50aWFsUmVzcG9uc2UiVYLT5JMCTypNL3YxL3JlZ2lvbnMvZ2xvYmFsL2lhbS9zZXJ2aWNlLWFjY291bnRzL3tzZXJ2aWNlX2FjY291bnRfaWR9L2NyZWRlbnRpYWxzL3tpZH0SvgEKEFJvdGF0ZUNyZWRlbnRpYWwSIy5rZXl0dXJuLnYxLlJvdGF0ZUNyZWRlbnRpYWxSZXF1ZXN0GiQua2V5dHVybi52MS5Sb3RhdGVDcmVkZW50aWFsUmVzcG9uc2UiX4LT5JMCWToBKiJUL3YxL3JlZ2lvbnMvZ2xvYmFsL2lhbS9zZXJ2aWNlLWFjY291bnRzL3tzZXJ2aWNlX2FjY291bnRfaWR9L2NyZWRlbnRpYWxzL3tpZH06cm90YXRlEq0BCg9MaXN0UmVmdXNlZFVzZXMSIi5rZXl0dXJuLnYxLkxpc3RSZWZ1c2VkVXNlc1JlcXVlc3QaIy5rZXl0dXJuLnYxLkxpc3RSZWZ1c2VkVXNlc1Jlc3BvbnNlIlGC0+STAksSSS92MS9yZWdpb25zL2dsb2JhbC9pYW0vc2VydmljZS1hY2NvdW50cy97c2VydmljZV9hY2NvdW50X2lkfS9yZWZ1c2VkLXVzZXMS+QEKFFJldm9rZUFsbENyZWRlbnRpYWxzEicua2V5dHVybi52MS5SZXZva2VBbGxDcmVkZW50aWFsc1JlcXVlc3QaKC5rZXl0dXJuLnYxLlJldm9rZUFsbENyZWRlbnRpYWxzUmVzcG9uc2UijQGC0+STAoYBOgEqWlM6ASoiTi92MS9yZWdpb25zL2dsb2JhbC9pYW0vc2VydmljZS1hY2NvdW50cy97c2VydmljZV9hY2NvdW50X2lkfTpyZXZva2VDcmVkZW50aWFscyIsL3YxL3JlZ2lvbnMvZ2xvYmFsL2lhbS9jcmVkZW50aWFsczpyZXZva2VBbGxiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_duration, file_google_protobuf_timestamp, file_keyturn_v1_credential]);
 
 /**
  * Asks for a new credential. Every field but the account's identifier may be left out.
@@ -79,6 +79,14 @@ export type CreateCredentialRequest = Message<"keyturn.v1.CreateCredentialReques
    * @generated from field: bool validate_only = 7;
    */
   validateOnly: boolean;
+
+  /**
+   * Ranges of addresses from which the secret is accepted, at most 32, IPv4 or IPv6 in CIDR notation such as
+   * `192.0.2.0/24`. Left out, it is accepted from everywhere.
+   *
+   * @generated from field: repeated string allowed_cidrs = 8;
+   */
+  allowedCidrs: string[];
 };
 
 /**
@@ -198,6 +206,27 @@ export type CreateCredentialResponse = Message<"keyturn.v1.CreateCredentialRespo
    * @generated from field: optional string etag = 15;
    */
   etag?: string | undefined;
+
+  /**
+   * Ranges of addresses from which the secret is accepted; without any it is accepted from everywhere.
+   *
+   * @generated from field: repeated string allowed_cidrs = 16;
+   */
+  allowedCidrs: string[];
+
+  /**
+   * User agent of the last successful use: absent, unless this answers a retry.
+   *
+   * @generated from field: optional string last_used_user_agent = 17;
+   */
+  lastUsedUserAgent?: string | undefined;
+
+  /**
+   * Successful uses so far: absent, unless this answers a retry.
+   *
+   * @generated from field: optional int64 use_count = 18;
+   */
+  useCount?: bigint | undefined;
 
   /**
    * The client secret, shown here and never again: store it now. It has a fixed length, needs no escaping in shells,
@@ -610,6 +639,27 @@ export type RotateCredentialResponse = Message<"keyturn.v1.RotateCredentialRespo
   etag?: string | undefined;
 
   /**
+   * Ranges of addresses from which the secret is accepted; without any it is accepted from everywhere.
+   *
+   * @generated from field: repeated string allowed_cidrs = 16;
+   */
+  allowedCidrs: string[];
+
+  /**
+   * User agent of the last successful use: absent, unless this answers a retry.
+   *
+   * @generated from field: optional string last_used_user_agent = 17;
+   */
+  lastUsedUserAgent?: string | undefined;
+
+  /**
+   * Successful uses so far: absent, unless this answers a retry.
+   *
+   * @generated from field: optional int64 use_count = 18;
+   */
+  useCount?: bigint | undefined;
+
+  /**
    * The client secret, shown here and never again: store it now. It has a fixed length, needs no escaping in shells,
    * URLs, forms or YAML, and with the default prefix matches
    * `plt_cs_cred-[0-9a-hjkmnp-tv-z]{20}_[0-9A-Za-z]{60}`. Absent with `validate_only`, and in the answer to a retry
@@ -698,6 +748,230 @@ export const RevokeAllCredentialsResponseSchema: GenMessage<RevokeAllCredentials
   messageDesc(file_keyturn_v1_credential_service, 10);
 
 /**
+ * Asks for the refused uses of a service account.
+ *
+ * @generated from message keyturn.v1.ListRefusedUsesRequest
+ */
+export type ListRefusedUsesRequest = Message<"keyturn.v1.ListRefusedUsesRequest"> & {
+  /**
+   * Service account: a lower-case letter, then letters, digits and hyphens, 1–63 characters, ending in a letter or a
+   * digit.
+   *
+   * @generated from field: string service_account_id = 1;
+   */
+  serviceAccountId: string;
+
+  /**
+   * Resources on a page, 1–500; left out, 50.
+   *
+   * @generated from field: optional int32 page_size = 2;
+   */
+  pageSize?: number | undefined;
+
+  /**
+   * `next_page_token` of the page before. Opaque, and good for the same request only.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+
+  /**
+   * Resources to skip, instead of a token; the answer has a `total` then.
+   *
+   * @generated from field: optional int32 offset = 4;
+   */
+  offset?: number | undefined;
+};
+
+/**
+ * Describes the message keyturn.v1.ListRefusedUsesRequest.
+ * Use `create(ListRefusedUsesRequestSchema)` to create a new message.
+ */
+export const ListRefusedUsesRequestSchema: GenMessage<ListRefusedUsesRequest> = /*@__PURE__*/
+  messageDesc(file_keyturn_v1_credential_service, 11);
+
+/**
+ * A page of refused uses.
+ *
+ * @generated from message keyturn.v1.ListRefusedUsesResponse
+ */
+export type ListRefusedUsesResponse = Message<"keyturn.v1.ListRefusedUsesResponse"> & {
+  /**
+   * In the order of the credentials' identifiers.
+   *
+   * @generated from field: repeated keyturn.v1.RefusedUse refused_uses = 1;
+   */
+  refusedUses: RefusedUse[];
+
+  /**
+   * Token of the next page; absent on the last one, and with `offset`.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+
+  /**
+   * Resources on all pages together; with `offset` only.
+   *
+   * @generated from field: optional int32 total = 3;
+   */
+  total?: number | undefined;
+};
+
+/**
+ * Describes the message keyturn.v1.ListRefusedUsesResponse.
+ * Use `create(ListRefusedUsesResponseSchema)` to create a new message.
+ */
+export const ListRefusedUsesResponseSchema: GenMessage<ListRefusedUsesResponse> = /*@__PURE__*/
+  messageDesc(file_keyturn_v1_credential_service, 12);
+
+/**
+ * The last time that the right secret of a credential was refused.
+ *
+ * @generated from message keyturn.v1.RefusedUse
+ */
+export type RefusedUse = Message<"keyturn.v1.RefusedUse"> & {
+  /**
+   * Identifier of the credential, which is part of the secret.
+   *
+   * @generated from field: string credential_id = 1;
+   */
+  credentialId: string;
+
+  /**
+   * Last four characters of the secret.
+   *
+   * @generated from field: string hint = 2;
+   */
+  hint: string;
+
+  /**
+   * Words of its creator's that tell it from the others; absent when none were given.
+   *
+   * @generated from field: optional string display_name = 3;
+   */
+  displayName?: string | undefined;
+
+  /**
+   * Instant of the last refused use by the database's clock, to the millisecond, in UTC.
+   *
+   * @generated from field: google.protobuf.Timestamp last_refused_at = 4;
+   */
+  lastRefusedAt?: Timestamp | undefined;
+
+  /**
+   * Why it was refused.
+   *
+   * @generated from field: keyturn.v1.RefusedUseReason reason = 5;
+   */
+  reason: RefusedUseReason;
+
+  /**
+   * Address that presented it; absent when it is not known.
+   *
+   * @generated from field: optional string last_refused_ip = 6;
+   */
+  lastRefusedIp?: string | undefined;
+
+  /**
+   * User agent that presented it; absent when it sent none.
+   *
+   * @generated from field: optional string last_refused_user_agent = 7;
+   */
+  lastRefusedUserAgent?: string | undefined;
+
+  /**
+   * Refused uses so far, give or take those of the last two seconds.
+   *
+   * @generated from field: optional int64 refused_count = 8;
+   */
+  refusedCount?: bigint | undefined;
+};
+
+/**
+ * Describes the message keyturn.v1.RefusedUse.
+ * Use `create(RefusedUseSchema)` to create a new message.
+ */
+export const RefusedUseSchema: GenMessage<RefusedUse> = /*@__PURE__*/
+  messageDesc(file_keyturn_v1_credential_service, 13);
+
+/**
+ * Why a right secret was refused.
+ *
+ * @generated from enum keyturn.v1.RefusedUseReason
+ */
+export const RefusedUseReason = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: REFUSED_USE_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Its credential has expired.
+   *
+   * @generated from enum value: REFUSED_USE_REASON_EXPIRED = 1;
+   */
+  EXPIRED: 1,
+
+  /**
+   * Its credential was revoked with all others.
+   *
+   * @generated from enum value: REFUSED_USE_REASON_REVOKED = 2;
+   */
+  REVOKED: 2,
+
+  /**
+   * Its credential was deleted.
+   *
+   * @generated from enum value: REFUSED_USE_REASON_DELETED = 3;
+   */
+  DELETED: 3,
+
+  /**
+   * It came before the credential's `not_before`.
+   *
+   * @generated from enum value: REFUSED_USE_REASON_PENDING = 4;
+   */
+  PENDING: 4,
+
+  /**
+   * Its service account is disabled.
+   *
+   * @generated from enum value: REFUSED_USE_REASON_SERVICE_ACCOUNT_DISABLED = 5;
+   */
+  SERVICE_ACCOUNT_DISABLED: 5,
+
+  /**
+   * Its organization is suspended.
+   *
+   * @generated from enum value: REFUSED_USE_REASON_ORGANIZATION_SUSPENDED = 6;
+   */
+  ORGANIZATION_SUSPENDED: 6,
+
+  /**
+   * It came from an address that is not allowed.
+   *
+   * @generated from enum value: REFUSED_USE_REASON_ADDRESS_NOT_ALLOWED = 7;
+   */
+  ADDRESS_NOT_ALLOWED: 7,
+} as const;
+
+/**
+ * Why a right secret was refused.
+ *
+ * @generated from enum keyturn.v1.RefusedUseReason
+ */
+export type RefusedUseReason = (typeof RefusedUseReason)[keyof typeof RefusedUseReason] | UnknownEnum;
+
+/**
+ * Describes the enum keyturn.v1.RefusedUseReason.
+ */
+export const RefusedUseReasonSchema: GenEnum<RefusedUseReason> = /*@__PURE__*/
+  enumDesc(file_keyturn_v1_credential_service, 0);
+
+/**
  * Issues and retires the client secrets of service accounts. The organization is the one of the caller's token, and
  * callers are its administrators. Every call can also end in UNAUTHENTICATED, INVALID_ARGUMENT, ABORTED (LOCK_TIMEOUT),
  * UNAVAILABLE, and in DEADLINE_EXCEEDED or CANCELLED, after which it may have taken effect.
@@ -760,7 +1034,7 @@ export const CredentialService: GenService<{
   },
   /**
    * Issues a new credential in the place of an active one, whose end it brings forward: to now, or to the end of a grace
-   * period in which both hold. The new one has a lifetime of its own, and takes over display name and labels.
+   * period in which both hold. The new one has a lifetime of its own, and takes over display name, labels and ranges.
    *
    * Without a grace period it works at the limit too, as one is retired in the same moment in which the other is issued.
    *
@@ -773,6 +1047,19 @@ export const CredentialService: GenService<{
     methodKind: "unary";
     input: typeof RotateCredentialRequestSchema;
     output: typeof RotateCredentialResponseSchema;
+  },
+  /**
+   * Lists the credentials of a service account whose right secret was presented after its end, or before its beginning,
+   * and refused: it tells who still has the old secret. Those that were deleted in the last 30 days are among them.
+   *
+   * Errors: PERMISSION_DENIED, NOT_FOUND.
+   *
+   * @generated from rpc keyturn.v1.CredentialService.ListRefusedUses
+   */
+  listRefusedUses: {
+    methodKind: "unary";
+    input: typeof ListRefusedUsesRequestSchema;
+    output: typeof ListRefusedUsesResponseSchema;
   },
   /**
    * The kill switch: revokes every credential that exists now, of one service account or of the whole organization. It

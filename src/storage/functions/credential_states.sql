@@ -7,7 +7,7 @@ create or replace function keyturn.credential_states(
 returns table (
   id text, uid uuid, service_account_id text, service_account_uid uuid, status text, expires_at timestamptz,
   created_by text, created_at timestamptz, last_used_at timestamptz, last_used_ip inet, display_name text, labels jsonb,
-  not_before timestamptz, hint text, etag text,
+  not_before timestamptz, hint text, etag text, allowed_cidrs jsonb, last_used_user_agent text, use_count bigint,
   -- Counts against the limit: neither expired nor revoked.
   is_live boolean
 )
@@ -21,6 +21,7 @@ as $$
          c.expires_at, c.created_by, c.created_at, u.last_used_at, u.last_used_ip, c.display_name, c.labels,
          c.not_before, c.hint,
          keyturn.etag_of(c.uid::text, extract(epoch from c.expires_at)::text, (c.created_at < r.revoked_before)::text),
+         to_jsonb(c.allowed_cidrs::text[]), u.last_used_user_agent, u.use_count,
          c.expires_at > p_now and c.created_at >= coalesce(r.revoked_before, '-infinity')
     from keyturn.service_accounts a
     join keyturn.organizations o on o.id = a.organization_id

@@ -34,14 +34,14 @@ begin
     facts := jsonb_build_object('credential', jsonb_build_object(
       'service_account_id', p_account.id, 'created_by', p_caller.subject, 'created_at', created_at_,
       'expires_at', expiry.expires_at, 'not_before', not_before_, 'display_name', p_new.display_name,
-      'labels', p_new.labels, 'status', case when not_before_ is null then 'active' else 'pending' end));
+      'labels', p_new.labels, 'allowed_cidrs', p_new.allowed_cidrs, 'status', case when not_before_ is null then 'active' else 'pending' end));
     return;
   end if;
   if not claim_replay(p_account, p_now, p_claim, p_new.id, p_replacing) then outcome := 'request_id_reused'; return; end if;
   insert into credentials (organization_id, service_account_id, id, secret_hash, hint, created_by, created_at, expires_at,
-                           not_before, display_name, labels)
+                           not_before, display_name, labels, allowed_cidrs)
   values (p_account.organization_id, p_account.id, p_new.id, p_new.secret_hash, p_new.hint, p_caller.subject, created_at_,
-          expiry.expires_at, not_before_, p_new.display_name, coalesce(p_new.labels, '{}'));
+          expiry.expires_at, not_before_, p_new.display_name, coalesce(p_new.labels, '{}'), coalesce(p_new.allowed_cidrs, '{}'));
   outcome := 'done';
   select jsonb_build_object('credential', to_jsonb(s)) into facts
     from credential_states(p_account.organization_id, p_account.id, p_now) s where s.id = p_new.id;

@@ -31,6 +31,7 @@ begin
   if outcome is null then
     new_.display_name := old.display_name;
     new_.labels := old.labels;
+    new_.allowed_cidrs := array(select jsonb_array_elements_text(old.allowed_cidrs))::cidr[];
     select i.outcome, i.facts into outcome, facts
       from issue_credential(p_caller, p_bounds, locked.account, locked.now_, new_, p_claim, p_id,
                             p_grace_period = interval '0') i;

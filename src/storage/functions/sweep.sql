@@ -1,5 +1,6 @@
 -- Takes away what has had its time, a few rows at a time, beside whoever else does so: sealed secrets after ten minutes,
--- replays after thirty days, tombstones after as long as the operator keeps them.
+-- replays after thirty days, tombstones after as long as the operator keeps them, revoked tokens and signing keys once no
+-- token needs them.
 create or replace function keyturn.sweep(p_tombstone_retention interval, p_rows_max integer)
 returns integer
 language plpgsql volatile security definer
@@ -23,6 +24,18 @@ begin
   delete from credentials
    where ctid = any (array(select c.ctid from credentials c where c.deleted_at < clock_timestamp() - p_tombstone_retention
                             limit p_rows_max for update skip locked));
+  get diagnostics swept = row_count;
+  total := total + swept;
+  delete from revoked_tokens
+   where ctid = any (array(select t.ctid from revoked_tokens t where t.expires_at < clock_timestamp()
+                            limit p_rows_max for update skip locked));
+  get diagnostics swept = row_count;
+  total := total + swept;
+  -- A key is of use until the last token that it signed has expired, with an hour to spare for clocks.
+  delete from signing_keys
+   where ctid = any (array(select k.ctid from (
+           select ctid, lead(signs_from) over (order by signs_from) as successor_signs_from from signing_keys) k
+          where k.successor_signs_from < clock_timestamp() - interval '75 minutes'));
   get diagnostics swept = row_count;
   return total + swept;
 end

@@ -1,0 +1,29 @@
+-- What a check of secrets needs, for several at once: whose each is, its hash, and why it must be refused, if it must. One
+-- row a question, in its place; none for a credential that nobody knows. Without a search path of its own, so that the
+-- planner sees through it.
+create or replace function keyturn.credential_checks(p_ids text[], p_addresses text[])
+returns table (
+  place bigint, organization_id text, service_account_id text, service_account_uid uuid, credential_uid uuid,
+  secret_hash text, expires_at timestamptz, scope text, scope_id text, roles text, refusal text, checked_at timestamptz
+)
+language sql stable
+as $$
+  select q.place, c.organization_id, c.service_account_id, a.uid, c.uid, c.secret_hash, c.expires_at, a.scope, a.scope_id,
+         array_to_json(a.roles)::text,
+         case when c.deleted_at is not null then 'deleted'
+              when c.created_at < r.revoked_before then 'revoked'
+              when c.expires_at <= statement_timestamp() then 'expired'
+              when c.not_before > statement_timestamp() then 'pending'
+              when a.status <> 'active' then 'service_account_disabled'
+              when o.status <> 'active' then 'organization_suspended'
+              when c.allowed_cidrs <> '{}' and not coalesce(q.address::inet <<= any (c.allowed_cidrs), false)
+                then 'address_not_allowed' end,
+         statement_timestamp()
+    from unnest(p_ids, p_addresses) with ordinality as q (id, address, place)
+    join keyturn.credentials c on c.id = q.id
+    join keyturn.service_accounts a on a.organization_id = c.organization_id and a.id = c.service_account_id
+    join keyturn.organizations o on o.id = c.organization_id
+   cross join lateral (select greatest(a.credentials_revoked_before,
+           case when o.revocation_exemptions ? a.uid::text then (o.revocation_exemptions ->> a.uid::text)::timestamptz
+                else o.credentials_revoked_before end) as revoked_before) r
+$$;
