@@ -1,23 +1,11 @@
 import { timingSafeEqual } from "node:crypto";
 import { hash as argon2Hash, argon2id } from "argon2";
-import { abortFault, FaultError, unavailable } from "../domain/fault.ts";
+import { abortFault, type FaultError, unavailable } from "../domain/fault.ts";
 import type { RandomBytes } from "../domain/secret.ts";
-
-/** Cost of argon2id (RFC 9106): memory in KiB, passes over it, lanes. */
-export interface HashCost {
-  readonly memoryKib: number;
-  readonly passes: number;
-  readonly lanes: number;
-}
-
-/** The OWASP minimum, about 20 ms on one core; never the library's defaults (64 MiB, 4 lanes). */
-export const HASH_COST_DEFAULT: HashCost = { memoryKib: 19_456, passes: 2, lanes: 1 };
-/** What config may ask for, and the most that a stored row may: 128 MiB a hash, so a hostile row cannot take the memory. */
-export const HASH_COST_MAX: HashCost = { memoryKib: 131_072, passes: 10, lanes: 4 };
+import { costInBounds, decodePhc, encodePhc, HASH_COST_DEFAULT, type HashCost, phcPrefix } from "./phc.ts";
 
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
-const PHC = /^\$argon2id\$v=19\$m=(\d{1,6}),t=(\d{1,2}),p=(\d)\$([A-Za-z0-9+/]{22})\$([A-Za-z0-9+/]{43})$/;
 
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 2_000;
@@ -62,6 +50,8 @@ export interface Hasher {
   /** Whether the secret is the one behind a PHC string, by that string's own cost. Rejects like `hash`, or with `internal`
    *  when the string is not one that `hash` could have written. */
   verify(phc: string, secret: string, signal?: AbortSignal): Promise<boolean>;
+  /** Whether a PHC string has the cost that new hashes get. */
+  isCurrent(phc: string): boolean;
   stats(): HasherStats;
 }
 
@@ -84,6 +74,7 @@ export function createHasher(deps: HasherDeps): Hasher {
       const again = await gate.enter(() => rawHash(secret, stored.salt, stored.cost), signal);
       return timingSafeEqual(again, stored.hash);
     },
+    isCurrent: (phc) => phc.startsWith(phcPrefix(cost)),
     stats: gate.stats,
   };
 }
@@ -168,30 +159,3 @@ const argon2Raw: RawHash = (secret, salt, cost) =>
     timeCost: cost.passes,
     parallelism: cost.lanes,
   });
-
-/** Canonical order (m, t, p): the library's own strings are refused by libargon2 and by Go's. */
-const encodePhc = (cost: HashCost, salt: Uint8Array, hash: Uint8Array): string =>
-  `$argon2id$v=19$m=${cost.memoryKib},t=${cost.passes},p=${cost.lanes}$${unpadded(salt)}$${unpadded(hash)}`;
-
-const unpadded = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64").replace(/=+$/, "");
-
-/** Only what `encodePhc` writes. Anything else is a damaged or hostile row: a fault, never an answer of "wrong secret". */
-function decodePhc(phc: string): { readonly cost: HashCost; readonly salt: Buffer; readonly hash: Buffer } {
-  const [, m, t, p, salt = "", hash = ""] = PHC.exec(phc) ?? [];
-  const cost: HashCost = { memoryKib: Number(m), passes: Number(t), lanes: Number(p) };
-  const decoded = { cost, salt: Buffer.from(salt, "base64"), hash: Buffer.from(hash, "base64") };
-  if (costInBounds(cost) && encodePhc(cost, decoded.salt, decoded.hash) === phc) return decoded;
-  throw new FaultError(
-    { kind: "internal" },
-    { cause: new Error("stored hash is not a canonical PHC string") },
-  );
-}
-
-const costInBounds = (cost: HashCost): boolean =>
-  isWithin(cost.lanes, 1, HASH_COST_MAX.lanes) &&
-  isWithin(cost.passes, 1, HASH_COST_MAX.passes) &&
-  // RFC 9106 wants 8 KiB a lane.
-  isWithin(cost.memoryKib, 8 * cost.lanes, HASH_COST_MAX.memoryKib);
-
-const isWithin = (value: number, min: number, max: number): boolean =>
-  Number.isInteger(value) && value >= min && value <= max;

@@ -1,3 +1,5 @@
+import type { RefusedUseReason } from "./principal.ts";
+
 /** Whether a secret holds, by the database's clock at the moment of reading. */
 export type CredentialStatus = "active" | "pending" | "expired" | "revoked";
 
@@ -24,6 +26,23 @@ export interface Credential {
   readonly hint: string;
   /** Changes with the credential, other than by its use. */
   readonly etag: string;
+  /** Ranges from which the secret is accepted, in CIDR notation; none for everywhere. */
+  readonly allowedCidrs: readonly string[];
+  readonly lastUsedUserAgent: string | undefined;
+  /** Absent until the first use. */
+  readonly useCount: number | undefined;
+}
+
+/** The last time that the right secret of a credential was refused. */
+export interface RefusedUse {
+  readonly credentialId: string;
+  readonly hint: string;
+  readonly displayName: string | undefined;
+  readonly lastRefusedAt: Date;
+  readonly reason: RefusedUseReason;
+  readonly ip: string | undefined;
+  readonly userAgent: string | undefined;
+  readonly count: number;
 }
 
 /** A credential at the one moment when its secret is known. */

@@ -75,6 +75,11 @@ export type Fault =
       /** The statement may have been committed although its answer was lost. */
       readonly inDoubt: boolean;
     }
+  /** What RFC 6749 calls so. */
+  | { readonly kind: "invalid_request"; readonly description: string }
+  | { readonly kind: "invalid_client" | "unsupported_grant_type" | "invalid_scope" }
+  /** Too many wrong secrets came before. */
+  | { readonly kind: "too_many_attempts"; readonly retryDelayMs: number }
   | { readonly kind: "route_unknown" }
   | { readonly kind: "method_not_allowed"; readonly allowedMethods: readonly string[] }
   | { readonly kind: "content_type_unsupported" }
@@ -118,6 +123,13 @@ export const organizationNotFound = (id: string): FaultError =>
 
 /** What the database refused, and has recorded. */
 export const refused = (fault: Fault): FaultError => new FaultError(fault, { isRecorded: true });
+
+export const tooManyAttempts = (retryDelayMs: number): FaultError =>
+  new FaultError({ kind: "too_many_attempts", retryDelayMs });
+
+/** @param description what is wrong with the request, without anything of it. */
+export const invalidRequest = (description: string): FaultError =>
+  new FaultError({ kind: "invalid_request", description });
 
 /** @param retryDelayMs how long a caller should wait before it tries again, sent as RetryInfo. */
 export const unavailable = (

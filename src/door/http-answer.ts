@@ -59,6 +59,7 @@ export function faultHeaders(fault: Fault): OutgoingHttpHeaders {
         ? 'Bearer realm="keyturn"'
         : 'Bearer realm="keyturn", error="invalid_token"';
   }
+  if (fault.kind === "invalid_client") headers["www-authenticate"] = 'Basic realm="keyturn", charset="UTF-8"';
   if (fault.kind === "permission_denied" && fault.unseen === undefined) {
     headers["www-authenticate"] = 'Bearer realm="keyturn", error="insufficient_scope"';
   }

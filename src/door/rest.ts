@@ -8,6 +8,7 @@ import { decodeStrictJson } from "../rpc/decode.ts";
 import type { Kernel } from "../rpc/kernel.ts";
 import { readBody } from "./body.ts";
 import { commonHeaders, sendFault, sendJson } from "./http-answer.ts";
+import { isForm, isOAuth, readForm, sendOAuthFault, withBasic } from "./oauth.ts";
 import { type RestAnswer, restAnswer } from "./rest-answer.ts";
 import { restMessage } from "./rest-request.ts";
 import { matchRoute, type PathVariables, type Route, routesOf } from "./routes.ts";
@@ -39,7 +40,9 @@ export function createRestEdge(kernel: Kernel, messageBytesMax: number): RestEdg
         const response = await kernel.invoke(call, read);
         send(res, call, restAnswer(match.route.method, read(), response));
       } catch {
-        sendFault(res, call.requestId, call.fault ?? { kind: "internal" });
+        const fault = call.fault ?? { kind: "internal" };
+        if (isOAuth(call.method)) sendOAuthFault(res, call, fault);
+        else sendFault(res, call.requestId, fault);
       }
     },
   };
@@ -67,7 +70,7 @@ async function prepare(
   messageBytesMax: number,
 ): Promise<ReadMessage> {
   try {
-    const body = target.route.hasBody ? await readObject(req, call, messageBytesMax) : requireNoBody(req);
+    const body = target.route.hasBody ? await readFields(req, call, messageBytesMax) : requireNoBody(req);
     const message = restMessage({ ...target, body, idempotencyKey: call.header("idempotency-key") });
     return () => message;
   } catch (err) {
@@ -75,6 +78,12 @@ async function prepare(
       throw err;
     };
   }
+}
+
+async function readFields(req: IncomingMessage, call: Call, messageBytesMax: number): Promise<JsonObject> {
+  if (!isOAuth(call.method)) return readObject(req, call, messageBytesMax);
+  const read = isForm(req.headers["content-type"]) ? readForm : readObject;
+  return withBasic(call, await read(req, call, messageBytesMax));
 }
 
 async function readObject(req: IncomingMessage, call: Call, messageBytesMax: number): Promise<JsonObject> {

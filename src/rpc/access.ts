@@ -6,8 +6,23 @@ import type { RpcName, ServiceName } from "./services.ts";
 /**
  * Who may call an RPC.
  * - `tenant_administrator`: a verified token with one of the configured administrator roles.
+ * - `verifier`: one with a verifier's role, of an organization or of the platform.
+ * - `verifier_or_administrator`: either of the two.
+ * - `public`: everybody. No token is looked for.
  */
-export type Access = "tenant_administrator";
+export type Access = "tenant_administrator" | "verifier" | "verifier_or_administrator" | "public";
+
+/** Which roles of a token mean what here. */
+export interface RoleRules {
+  /** Make a tenant administrator. */
+  readonly administratorRoles: readonly string[];
+  /** Make an administrator of the whole organization, who may grant every role. Others may grant what they hold. */
+  readonly organizationAdministratorRoles: readonly string[];
+  /** Make a verifier of the secrets and tokens of the caller's own organization. */
+  readonly verifierRoles: readonly string[];
+  /** Make a verifier of those of all organizations. */
+  readonly platformVerifierRoles: readonly string[];
+}
 
 export interface AccessRow {
   readonly may: Access;
@@ -20,9 +35,7 @@ export interface AccessRow {
 }
 
 const read = (action: string, unseen?: ResourceType): AccessRow => ({
-  may: "tenant_administrator",
-  action,
-  changes: false,
+  ...row("tenant_administrator", action),
   ...(unseen === undefined ? {} : { unseen }),
 });
 
@@ -30,6 +43,10 @@ const change = (action: string, unseen?: ResourceType): AccessRow => ({
   ...read(action, unseen),
   changes: true,
 });
+
+function row(may: Access, action: string): AccessRow {
+  return { may, action, changes: false };
+}
 
 /** One row an RPC. It does not compile with a row missing or left over. */
 export const ACCESS = {
@@ -40,6 +57,7 @@ export const ACCESS = {
     deleteCredential: change("credential.delete", "Credential"),
     rotateCredential: change("credential.rotate"),
     revokeAllCredentials: change("credential.revoke_all"),
+    listRefusedUses: read("credential.list_refused_uses"),
   },
   ServiceAccountService: {
     createServiceAccount: change("service_account.create"),
@@ -55,6 +73,14 @@ export const ACCESS = {
   AuditService: {
     listAuditEvents: read("audit_event.list"),
   },
+  VerificationService: {
+    verifyCredential: row("verifier", "credential.verify"),
+  },
+  TokenService: {
+    mintToken: row("public", "token.mint"),
+    introspectToken: row("verifier_or_administrator", "token.introspect"),
+    revokeToken: { ...row("verifier_or_administrator", "token.revoke"), changes: true },
+  },
 } as const satisfies { [S in ServiceName]: Record<RpcName<S>, AccessRow> };
 
 /** @throws TypeError when the method is none of ours: a defect, for the doors offer nothing else. */
@@ -66,10 +92,16 @@ export function accessOf(method: DescMethod): AccessRow {
 }
 
 /** Decides from the token alone, before anything is looked up, so that a refusal says nothing about what exists. */
-export function mayCall(may: Access, caller: Caller, administratorRoles: readonly string[]): boolean {
+export function mayCall(may: Exclude<Access, "public">, caller: Caller, rules: RoleRules): boolean {
+  const isAdministrator = hasAny(caller, rules.administratorRoles);
+  const isVerifier = hasAny(caller, [...rules.verifierRoles, ...rules.platformVerifierRoles]);
   switch (may) {
     case "tenant_administrator":
-      return hasAny(caller, administratorRoles);
+      return isAdministrator;
+    case "verifier":
+      return isVerifier;
+    case "verifier_or_administrator":
+      return isVerifier || isAdministrator;
   }
 }
 

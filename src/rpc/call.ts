@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { isIP } from "node:net";
 import type { DescMethodUnary } from "@bufbuild/protobuf";
 import { type ContextKey, createContextKey } from "@connectrpc/connect";
-import type { CallContext, GrantableRoles } from "../domain/call-context.ts";
+import type { CallContext, GrantableRoles, Reach } from "../domain/call-context.ts";
 import type { Caller } from "../domain/caller.ts";
 import { type Fault, FaultError } from "../domain/fault.ts";
 
@@ -29,6 +29,8 @@ export interface Call {
   verifiedCaller: Caller | undefined;
   /** What the caller may give to service accounts, once authorization has succeeded: nothing before. */
   grantableRoles: GrantableRoles;
+  /** What the caller may ask about, once authorization has succeeded: no more than his own before. */
+  reach: Reach;
   /** What the call failed with, once it has. */
   fault: Fault | undefined;
   /** Whether the chain of interceptors has run. */
@@ -77,6 +79,7 @@ export function openCall(options: CallOptions, limits: DeadlineLimits): Call {
     caller: undefined,
     verifiedCaller: undefined,
     grantableRoles: [],
+    reach: "organization",
     fault: undefined,
     answered: false,
     abandon() {
@@ -105,6 +108,7 @@ export function contextOf(call: Call): CallContext {
   return {
     caller: call.verifiedCaller,
     grantableRoles: call.grantableRoles,
+    reach: call.reach,
     requestId: call.requestId,
     clientAddress: call.clientAddress,
     budgetMs: () => budgetMsOf(call),

@@ -47,6 +47,34 @@ export function statusOf(fault: Fault): Status {
       return status(Code.Canceled, "CANCELLED", "the caller went away");
     case "internal":
       return status(Code.Internal, "INTERNAL", "the service failed - report the request id to its operators");
+    case "invalid_request":
+      return status(Code.InvalidArgument, "INVALID_REQUEST", fault.description);
+    case "invalid_client":
+      return status(
+        Code.Unauthenticated,
+        "INVALID_CLIENT",
+        "client id and secret do not hold - check both and whether the secret has expired",
+      );
+    case "unsupported_grant_type":
+      return status(
+        Code.InvalidArgument,
+        "UNSUPPORTED_GRANT_TYPE",
+        "the only grant_type is client_credentials",
+      );
+    case "invalid_scope":
+      return status(
+        Code.InvalidArgument,
+        "INVALID_SCOPE",
+        "scope_narrowing names something that the service account does not have",
+      );
+    case "too_many_attempts":
+      return status(
+        Code.ResourceExhausted,
+        "TOO_MANY_ATTEMPTS",
+        "too many wrong secrets came before this one - wait and check the secret",
+        {},
+        retryInfo(fault.retryDelayMs),
+      );
     case "route_unknown":
       return status(
         Code.Unimplemented,
@@ -86,6 +114,7 @@ export function toConnectError(fault: Fault): ConnectError {
 
 /** Milliseconds after which the caller may try again blindly; undefined where he should look first, or where it is no use. */
 export function retryDelayMsOf(fault: Fault): number | undefined {
+  if (fault.kind === "too_many_attempts") return fault.retryDelayMs;
   if (fault.kind === "unavailable") return fault.inDoubt ? undefined : fault.retryDelayMs;
   return fault.kind === "lock_timeout" ? 100 : undefined;
 }

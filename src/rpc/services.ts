@@ -2,6 +2,8 @@ import { AuditService } from "../../gen/keyturn/v1/audit_service_pb.ts";
 import { CredentialPolicyService } from "../../gen/keyturn/v1/credential_policy_service_pb.ts";
 import { CredentialService } from "../../gen/keyturn/v1/credential_service_pb.ts";
 import { ServiceAccountService } from "../../gen/keyturn/v1/service_account_service_pb.ts";
+import { TokenService } from "../../gen/keyturn/v1/token_service_pb.ts";
+import { VerificationService } from "../../gen/keyturn/v1/verification_service_pb.ts";
 
 /** Every service that the doors offer. A new one needs a line here, rows in `access.ts` and handlers, or nothing compiles. */
 export const SERVICES = {
@@ -9,6 +11,8 @@ export const SERVICES = {
   ServiceAccountService,
   CredentialPolicyService,
   AuditService,
+  VerificationService,
+  TokenService,
 } as const;
 
 export type ServiceName = keyof typeof SERVICES;

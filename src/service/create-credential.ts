@@ -15,6 +15,8 @@ export interface CreateCredential {
   readonly notBefore: Date | undefined;
   readonly displayName: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
+  /** Ranges from which the secret is accepted, in CIDR notation; none for everywhere. */
+  readonly allowedCidrs: readonly string[];
   readonly idempotencyKey: string | undefined;
   readonly validateOnly: boolean;
 }
@@ -29,7 +31,7 @@ export function createCredential(
   ctx: CallContext,
   req: CreateCredential,
 ): Promise<IssuedCredential> {
-  const { serviceAccountId, expiresAt, notBefore, displayName, labels } = req;
+  const { serviceAccountId, expiresAt, notBefore, displayName, labels, allowedCidrs } = req;
   const request = [
     "create",
     serviceAccountId,
@@ -37,6 +39,7 @@ export function createCredential(
     notBefore,
     displayName,
     Object.entries(labels).sort(),
+    allowedCidrs,
   ];
   return issue(deps, ctx, { ...req, request }, (parts) => deps.credentials.create(ctx, { ...req, ...parts }));
 }

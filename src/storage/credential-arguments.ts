@@ -12,6 +12,7 @@ export interface NewCredential {
   readonly notBefore?: Date | undefined;
   readonly displayName?: string | undefined;
   readonly labels?: Readonly<Record<string, string>>;
+  readonly allowedCidrs?: readonly string[];
   /** Absent when the call may not be repeated. */
   readonly claim: ReplayClaim | undefined;
   readonly validateOnly: boolean;
@@ -43,7 +44,8 @@ export const boundsRow = (sql: Sql, policy: CredentialPolicy): Fragment => sql`r
 export const newCredentialRow = (sql: Sql, { stored, ...wanted }: NewCredential): Fragment => sql`row(
   ${stored?.credentialId ?? null}, ${stored?.secretHash ?? null}, ${stored?.hint ?? null},
   ${wanted.expiresAt ?? null}, ${wanted.notBefore ?? null}, ${wanted.displayName ?? null},
-  ${wanted.labels === undefined ? null : sql.json(wanted.labels)})::keyturn.new_credential`;
+  ${wanted.labels === undefined ? null : sql.json(wanted.labels)},
+  ${wanted.allowedCidrs === undefined ? null : `{${wanted.allowedCidrs.join(",")}}`})::keyturn.new_credential`;
 
 export const claimRow = (sql: Sql, claim: ReplayClaim | undefined): Fragment => sql`row(
   ${claim?.requestHash ?? null}, ${claim?.bodyHash ?? null}, ${claim?.sealedSecret ?? null})::keyturn.replay_claim`;

@@ -18,6 +18,9 @@ export function toCredential(facts: Facts): Credential {
     notBefore: optionalInstant(facts["not_before"]),
     hint: facts["hint"] ?? "",
     etag: facts["etag"] ?? "",
+    allowedCidrs: facts["allowed_cidrs"] ?? [],
+    lastUsedUserAgent: facts["last_used_user_agent"] ?? undefined,
+    useCount: facts["use_count"] ?? undefined,
   };
 }
 

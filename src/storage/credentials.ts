@@ -1,5 +1,11 @@
 import type { CallContext } from "../domain/call-context.ts";
-import type { Credential, CredentialFilter, CredentialLoss, Revocation } from "../domain/credential.ts";
+import type {
+  Credential,
+  CredentialFilter,
+  CredentialLoss,
+  RefusedUse,
+  Revocation,
+} from "../domain/credential.ts";
 import { credentialNotFound, serviceAccountNotFound } from "../domain/fault.ts";
 import type { Page, PageRequest } from "../domain/page.ts";
 import type { CredentialPolicy } from "../domain/policy.ts";
@@ -16,6 +22,7 @@ import type { Database } from "./database.ts";
 import type { Sql } from "./lane.ts";
 import { mutate, type Outcome } from "./mutation.ts";
 import type { Facts } from "./refusal.ts";
+import { listRefusedUses } from "./refused-use-list.ts";
 
 export interface CredentialReplacement extends NewCredential {
   /** The credential whose place the new one takes. */
@@ -50,6 +57,8 @@ export interface Credentials {
   ): Promise<Outcome<Revocation>>;
   /** @throws FaultError not_found */
   get(ctx: CallContext, serviceAccountId: string, id: string): Promise<Credential>;
+  /** By the credentials' ids. @throws FaultError not_found */
+  listRefusedUses(ctx: CallContext, serviceAccountId: string, page: PageRequest): Promise<Page<RefusedUse>>;
   /** In the order of their creation. Positions are of the account itself, not of its id. @throws FaultError not_found */
   list(
     ctx: CallContext,
@@ -115,6 +124,7 @@ export function openCredentials(db: Database, policy: CredentialPolicy): Credent
       if (row.item === null) throw credentialNotFound(id);
       return toCredential(row.item);
     },
+    listRefusedUses: (ctx, serviceAccountId, page) => listRefusedUses(db, ctx, serviceAccountId, page),
     list: (ctx, serviceAccountId, filter, page) => listCredentials(db, ctx, serviceAccountId, filter, page),
   };
 }

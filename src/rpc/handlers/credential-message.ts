@@ -16,8 +16,8 @@ export const credentialStatusOf = (status: CredentialStatus): Credential["status
 
 /** A credential as the wire has it. What is empty in a dry run is left out. */
 export function toCredentialMessage(credential: Credential) {
-  const { id, uid, serviceAccountId, lastUsedAt, lastUsedIp, displayName, notBefore, hint, etag } =
-    credential;
+  const { id, uid, serviceAccountId, displayName, notBefore, hint, etag } = credential;
+  const { lastUsedAt, lastUsedIp, lastUsedUserAgent, useCount } = credential;
   return {
     ...(id === ""
       ? {}
@@ -32,6 +32,9 @@ export function toCredentialMessage(credential: Credential) {
     ...(displayName === undefined ? {} : { displayName }),
     ...(notBefore === undefined ? {} : { notBefore: toTimestamp(notBefore) }),
     labels: { ...credential.labels },
+    allowedCidrs: [...credential.allowedCidrs],
+    ...(lastUsedUserAgent === undefined ? {} : { lastUsedUserAgent }),
+    ...(useCount === undefined ? {} : { useCount: BigInt(useCount) }),
   } satisfies MessageInitShape<typeof CredentialSchema>;
 }
 

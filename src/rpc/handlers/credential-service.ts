@@ -5,6 +5,7 @@ import { type CreateCredentialDeps, createCredential } from "../../service/creat
 import { type DeleteCredentialDeps, deleteCredential } from "../../service/delete-credential.ts";
 import { type GetCredentialDeps, getCredential } from "../../service/get-credential.ts";
 import { type ListCredentialsDeps, listCredentials } from "../../service/list-credentials.ts";
+import { type ListRefusedUsesDeps, listRefusedUses } from "../../service/list-refused-uses.ts";
 import { type RevokeAllCredentialsDeps, revokeAllCredentials } from "../../service/revoke-all-credentials.ts";
 import { type RotateCredentialDeps, rotateCredential } from "../../service/rotate-credential.ts";
 import { type Call, contextOf } from "../call.ts";
@@ -13,13 +14,15 @@ import { toInstant, toTimestamp } from "../instant.ts";
 import type { Handlers } from "../kernel.ts";
 import { credentialStatusOf, toCredentialMessage, toIssuedMessage } from "./credential-message.ts";
 import { pageAsked, pageFields } from "./page-fields.ts";
+import { toRefusedUseMessage } from "./refused-use-message.ts";
 
 export type CredentialServiceDeps = CreateCredentialDeps &
   RotateCredentialDeps &
   ListCredentialsDeps &
   GetCredentialDeps &
   DeleteCredentialDeps &
-  RevokeAllCredentialsDeps;
+  RevokeAllCredentialsDeps &
+  ListRefusedUsesDeps;
 
 /** From wire to verb and back. No rule and no query. */
 export const credentialServiceHandlers = (deps: CredentialServiceDeps): Handlers<"CredentialService"> => ({
@@ -31,6 +34,7 @@ export const credentialServiceHandlers = (deps: CredentialServiceDeps): Handlers
         notBefore: toInstant(req.notBefore, "not_before"),
         displayName: req.displayName,
         labels: req.labels,
+        allowedCidrs: req.allowedCidrs,
         idempotencyKey: idempotencyKey(req.requestId, call),
         validateOnly: req.validateOnly,
       }),
@@ -78,6 +82,11 @@ export const credentialServiceHandlers = (deps: CredentialServiceDeps): Handlers
       asked,
     );
     return { revokedBefore: toTimestamp(revokedBefore), revokedCredentialCount };
+  },
+  listRefusedUses: async (req, call) => {
+    const { serviceAccountId } = req;
+    const page = await listRefusedUses(deps, contextOf(call), { ...pageAsked(req), serviceAccountId });
+    return { refusedUses: page.items.map(toRefusedUseMessage), ...pageFields(page) };
   },
 });
 

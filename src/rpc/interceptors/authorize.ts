@@ -1,16 +1,8 @@
 import type { Interceptor } from "@connectrpc/connect";
 import { permissionDenied, unauthenticated } from "../../domain/fault.ts";
-import { accessOf, hasAny, mayCall } from "../access.ts";
+import { accessOf, hasAny, mayCall, type RoleRules } from "../access.ts";
 import type { Call } from "../call.ts";
 import { callOf } from "../chain.ts";
-
-/** Which roles of a token mean what here. */
-export interface RoleRules {
-  /** Make a tenant administrator. */
-  readonly administratorRoles: readonly string[];
-  /** Make an administrator of the whole organization, who may grant every role. Others may grant what they hold. */
-  readonly organizationAdministratorRoles: readonly string[];
-}
 
 /** May this caller call this RPC at all? Asked of the token and the access table, before anything is looked up. */
 export const authorize =
@@ -21,11 +13,14 @@ export const authorize =
     return next(req);
   };
 
+/** @throws FaultError unauthenticated, permission_denied. What the caller may besides is noted in the call. */
 export function requireAccess(call: Call, rules: RoleRules): void {
+  const { may, unseen } = accessOf(call.method);
+  if (may === "public") return;
   const { verifiedCaller } = call;
   if (verifiedCaller === undefined) throw unauthenticated("missing");
-  const { may, unseen } = accessOf(call.method);
-  if (!mayCall(may, verifiedCaller, rules.administratorRoles)) throw permissionDenied(unseen);
+  if (!mayCall(may, verifiedCaller, rules)) throw permissionDenied(unseen);
+  if (hasAny(verifiedCaller, rules.platformVerifierRoles)) call.reach = "platform";
   call.grantableRoles = hasAny(verifiedCaller, rules.organizationAdministratorRoles)
     ? "all"
     : verifiedCaller.roles;

@@ -16,7 +16,7 @@ as $$
               when c.not_before > statement_timestamp() then 'pending'
               when a.status <> 'active' then 'service_account_disabled'
               when o.status <> 'active' then 'organization_suspended'
-              when c.allowed_cidrs <> '{}' and not coalesce(q.address::inet <<= any (c.allowed_cidrs), false)
+              when c.allowed_cidrs <> '{}' and not coalesce(nullif(q.address, '')::inet <<= any (c.allowed_cidrs), false)
                 then 'address_not_allowed' end,
          statement_timestamp()
     from unnest(p_ids, p_addresses) with ordinality as q (id, address, place)

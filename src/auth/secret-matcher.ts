@@ -1,0 +1,50 @@
+import { waitFor } from "../domain/wait-for.ts";
+import type { Hasher } from "./hasher.ts";
+import type { StoredHash, VerifiedSecrets } from "./verified-secrets.ts";
+
+export interface SecretMatcher {
+  /** Whether this process has seen before that the secret matches. Costs microseconds. */
+  isKnown(secret: string, stored: StoredHash): boolean;
+  /** Whether the secret matches, by argon2. Rejects like `Hasher.verify`. */
+  matches(secret: string, stored: StoredHash, signal: AbortSignal): Promise<boolean>;
+  /** Takes the time of a check and matches nothing: for a credential that nobody knows. */
+  mismatch(secret: string, signal: AbortSignal): Promise<false>;
+}
+
+/** No secret hashes to this: it stands for a hash that was never stored, at the cost of every other. */
+const decoyOf = (hasher: Pick<Hasher, "hash">): Promise<string> => hasher.hash("keyturn decoy");
+
+/** Checks of one secret that run at the same moment share one hash. */
+export function createSecretMatcher(
+  hasher: Pick<Hasher, "hash" | "verify">,
+  verified: VerifiedSecrets,
+): SecretMatcher {
+  const checking = new Map<string, Promise<boolean>>();
+  let decoy: Promise<string> | undefined;
+
+  /** Not with the caller's signal: others may wait for the same hash. */
+  function checkOnce(secret: string, stored: StoredHash): Promise<boolean> {
+    const name = `${stored.secretHash} ${secret}`;
+    const running = checking.get(name);
+    if (running !== undefined) return running;
+    const check = hasher
+      .verify(stored.secretHash, secret)
+      .then((isMatch) => {
+        if (isMatch) verified.add(secret, stored);
+        return isMatch;
+      })
+      .finally(() => checking.delete(name));
+    checking.set(name, check);
+    return check;
+  }
+
+  return {
+    isKnown: (secret, stored) => verified.has(secret, stored),
+    matches: (secret, stored, signal) => waitFor(checkOnce(secret, stored), signal),
+    async mismatch(secret, signal) {
+      decoy ??= decoyOf(hasher);
+      await hasher.verify(await decoy, secret, signal);
+      return false;
+    },
+  };
+}

@@ -1,0 +1,100 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { DescMethodUnary, JsonObject } from "@bufbuild/protobuf";
+import { TokenService } from "../../gen/keyturn/v1/token_service_pb.ts";
+import { type Fault, invalidRequest } from "../domain/fault.ts";
+import type { Call } from "../rpc/call.ts";
+import { statusOf } from "../rpc/errors.ts";
+import { readBody } from "./body.ts";
+import { commonHeaders, faultHeaders, httpStatusOf, sendJson } from "./http-answer.ts";
+
+/** Whether the REST edge speaks OAuth on the paths of this method: forms, HTTP Basic, and errors as RFC 6749 has them. */
+export const isOAuth = (method: DescMethodUnary): boolean => method.parent.typeName === TokenService.typeName;
+
+/** Whether the body is a form, as RFC 6749, 7009 and 7662 want it. JSON is read as on every other path. */
+export const isForm = (contentType: string | undefined): boolean =>
+  /^application\/x-www-form-urlencoded\s*(;|$)/i.test(contentType ?? "");
+
+/**
+ * The fields of a form. Those that we do not know are ignored, and none may be sent twice (RFC 6749 section 3.2).
+ * @throws FaultError invalid_request, message_too_large
+ */
+export async function readForm(req: IncomingMessage, call: Call, bytesMax: number): Promise<JsonObject> {
+  const form = new URLSearchParams(textOf(await readBody(req, bytesMax, call.signal)));
+  const known = new Set(call.method.input.fields.map(({ name }) => name));
+  const fields: JsonObject = {};
+  for (const [name, text] of form) {
+    if (!known.has(name) || text === "") continue;
+    if (name in fields) throw invalidRequest(`${name} is sent more than once`);
+    fields[name] = text;
+  }
+  return fields;
+}
+
+/**
+ * Client id and secret from HTTP Basic, each form-encoded before (RFC 6749 section 2.3.1), beside what the body has.
+ * @throws FaultError invalid_request for a secret that comes both ways, and for what is not Basic.
+ */
+export function withBasic(call: Call, fields: JsonObject): JsonObject {
+  if (call.method.localName !== TokenService.method.mintToken.localName) return fields;
+  const authorization = call.header("authorization");
+  const [, encoded] = /^Basic +([A-Za-z0-9+/]+={0,2}) *$/i.exec(authorization ?? "") ?? [];
+  if (encoded === undefined) {
+    if (/^Basic\b/i.test(authorization ?? "")) throw invalidRequest("the Basic authorization is malformed");
+    return fields;
+  }
+  const [, id, secret] = /^([^:]*):(.*)$/s.exec(Buffer.from(encoded, "base64").toString()) ?? [];
+  if (id === undefined || secret === undefined) throw invalidRequest("the Basic authorization is malformed");
+  const [clientId, clientSecret] = [formDecoded(id), formDecoded(secret)];
+  const isTwice = "client_secret" in fields || (fields["client_id"] ?? clientId) !== clientId;
+  if (isTwice) throw invalidRequest("client id and secret come in the header and in the body");
+  return { ...fields, client_id: clientId, client_secret: clientSecret };
+}
+
+function formDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "));
+  } catch {
+    throw invalidRequest("the Basic authorization is malformed");
+  }
+}
+
+function textOf(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw invalidRequest("the body is not UTF-8");
+  }
+}
+
+/** `{"error":"…","error_description":"…"}` (RFC 6749 section 5.2, RFC 6750 section 3.1). */
+export function sendOAuthFault(res: ServerResponse, call: Call, fault: Fault): void {
+  const { message } = statusOf(fault);
+  const headers = { ...commonHeaders(call.requestId), ...faultHeaders(fault), pragma: "no-cache" };
+  sendJson(res, oauthStatusOf(fault), headers, { error: oauthErrorOf(fault), error_description: message });
+}
+
+function oauthStatusOf(fault: Fault): number {
+  return oauthErrorOf(fault) === "invalid_request" ? 400 : httpStatusOf(statusOf(fault));
+}
+
+function oauthErrorOf(fault: Fault): string {
+  switch (fault.kind) {
+    case "invalid_client":
+    case "unsupported_grant_type":
+    case "invalid_scope":
+      return fault.kind;
+    case "unauthenticated":
+      return "invalid_token";
+    case "permission_denied":
+      return "insufficient_scope";
+    case "too_many_attempts":
+    case "unavailable":
+    case "deadline_exceeded":
+    case "cancelled":
+      return "temporarily_unavailable";
+    case "internal":
+      return "server_error";
+    default:
+      return "invalid_request";
+  }
+}

@@ -1,0 +1,45 @@
+import { ServiceAccountScope } from "../../../gen/keyturn/v1/service_account_pb.ts";
+import { clientIdOf, type Principal } from "../../domain/principal.ts";
+import {
+  type VerifiedCredential,
+  type VerifyCredentialDeps,
+  verifyCredential,
+} from "../../service/verify-credential.ts";
+import { contextOf } from "../call.ts";
+import { toTimestamp } from "../instant.ts";
+import type { Handlers } from "../kernel.ts";
+
+/** From wire to verb and back. No rule and no query. */
+export const verificationServiceHandlers = (deps: VerifyCredentialDeps): Handlers<"VerificationService"> => ({
+  verifyCredential: async (req, call) => {
+    const verified = await verifyCredential(deps, contextOf(call), {
+      clientSecret: req.clientSecret,
+      clientId: req.clientId || undefined,
+      sourceIp: req.sourceIp || undefined,
+      userAgent: req.userAgent || undefined,
+    });
+    return verified === undefined
+      ? { result: { case: "refusal", value: {} } }
+      : { result: { case: "principal", value: toMessage(verified) } };
+  },
+});
+
+const SCOPES: Readonly<Record<Principal["scope"], ServiceAccountScope>> = {
+  organization: ServiceAccountScope.ORGANIZATION,
+  project: ServiceAccountScope.PROJECT,
+};
+
+function toMessage({ principal, expiresSoon }: VerifiedCredential) {
+  return {
+    organizationId: principal.organizationId,
+    serviceAccountId: principal.serviceAccountId,
+    serviceAccountUid: principal.serviceAccountUid,
+    clientId: clientIdOf(principal),
+    credentialId: principal.credentialId,
+    scope: SCOPES[principal.scope],
+    scopeId: principal.scopeId,
+    roles: [...principal.roles],
+    expiresAt: toTimestamp(principal.expiresAt),
+    expiresSoon,
+  };
+}

@@ -1,0 +1,122 @@
+import type { KeyObject } from "node:crypto";
+import { type GuessThrottle, sourceKeyOf } from "../auth/guess-throttle.ts";
+import type { SecretMatcher } from "../auth/secret-matcher.ts";
+import { clientIdOf, type Principal, type RefusedUseReason } from "../domain/principal.ts";
+import { parseSecret, tagMatches } from "../domain/secret.ts";
+import type { CheckCredential, CheckedCredential } from "../storage/credential-checks.ts";
+import type { Presented, UsageRecorder } from "../storage/usage-recorder.ts";
+import type { Rehash } from "./rehash.ts";
+
+export interface CheckSecretDeps {
+  readonly secretPrefix: string;
+  /** The current key that makes tags, then the retired ones. */
+  readonly tagKeys: readonly KeyObject[];
+  readonly check: CheckCredential;
+  readonly matcher: SecretMatcher;
+  /** Wrong guesses by source, and by credential and source. */
+  readonly sources: GuessThrottle;
+  readonly credentials: GuessThrottle;
+  readonly usage: Pick<UsageRecorder, "used" | "refused">;
+  readonly rehash: Rehash;
+  /** Told what became of each check, in one word, for metrics. */
+  readonly onChecked: (outcome: CheckOutcome["kind"] | Refusal) => void;
+}
+
+/** What a service account, or whoever pretends to be one, presents. */
+export interface PresentedSecret extends Presented {
+  readonly secret: string;
+  /** Absent: the secret alone decides. */
+  readonly clientId: string | undefined;
+  /** Organizations that the asker may learn of; absent for all. */
+  readonly organizationId?: string | undefined;
+}
+
+/** Why a secret was refused. For metrics and for administrators, never for the one who presents it. */
+type Refusal = RefusedUseReason | "malformed" | "forged" | "unknown" | "wrong" | "client_id" | "organization";
+
+export type CheckOutcome =
+  | { readonly kind: "verified"; readonly principal: Principal }
+  | { readonly kind: "refused" }
+  /** Too many wrong guesses, and this one is not known to be right. */
+  | { readonly kind: "throttled"; readonly delayMs: number };
+
+export type CheckSecret = (presented: PresentedSecret, signal: AbortSignal) => Promise<CheckOutcome>;
+
+/**
+ * Says whose secret it is. In this order: the checksum and the tag, which need neither database nor argon2; hash and live
+ * state in one read; argon2, or nothing when this process knows the match. Whatever is wrong, the answer is the same, and
+ * for a secret that this server made it takes the same time.
+ * @throws FaultError unavailable, deadline_exceeded, cancelled: never an answer about the secret.
+ */
+export const checkSecret =
+  (deps: CheckSecretDeps): CheckSecret =>
+  async (presented, signal) => {
+    const source = presented.address === undefined ? undefined : sourceKeyOf(presented.address);
+    const outcome = (kind: Refusal): CheckOutcome => {
+      deps.onChecked(kind);
+      return { kind: "refused" };
+    };
+    const parsed = parseSecret(presented.secret, deps.secretPrefix);
+    if (parsed === undefined || !tagMatches(parsed, deps.tagKeys)) {
+      if (source !== undefined) deps.sources.count(source);
+      return outcome(parsed === undefined ? "malformed" : "forged");
+    }
+    const guesser = `${parsed.credentialId} ${source ?? ""}`;
+    const question = { credentialId: parsed.credentialId, address: presented.address };
+    const found = await deps.check(question, signal);
+
+    const match = await matchOf(deps, presented, found, { source, guesser }, signal);
+    if (match === "mismatch") return outcome(found === undefined ? "unknown" : "wrong");
+    if (match !== "match") {
+      deps.onChecked("throttled");
+      return { kind: "throttled", delayMs: match };
+    }
+    return judge(deps, presented, found as CheckedCredential);
+  };
+
+/** Whether the secret matches, or the milliseconds after which it may be asked. Counts what does not. */
+async function matchOf(
+  deps: CheckSecretDeps,
+  { secret }: PresentedSecret,
+  found: CheckedCredential | undefined,
+  { source, guesser }: { readonly source: string | undefined; readonly guesser: string },
+  signal: AbortSignal,
+): Promise<"match" | "mismatch" | number> {
+  const stored = found && { credentialUid: found.principal.credentialUid, secretHash: found.secretHash };
+  // The right secret is never locked out where it is known, whatever else comes from the same place.
+  if (stored !== undefined && deps.matcher.isKnown(secret, stored)) return "match";
+  const delayMs = Math.max(
+    deps.credentials.delayMs(guesser),
+    source === undefined ? 0 : deps.sources.delayMs(source),
+  );
+  if (delayMs > 0) return delayMs;
+  const isMatch =
+    stored === undefined
+      ? await deps.matcher.mismatch(secret, signal)
+      : await deps.matcher.matches(secret, stored, signal);
+  if (isMatch) return "match";
+  deps.credentials.count(guesser);
+  if (source !== undefined) deps.sources.count(source);
+  return "mismatch";
+}
+
+/** The secret is right; whether it holds is another question. */
+function judge(deps: CheckSecretDeps, presented: PresentedSecret, found: CheckedCredential): CheckOutcome {
+  const { principal, refusal } = found;
+  const isForeign =
+    presented.organizationId !== undefined && presented.organizationId !== principal.organizationId;
+  const isOther = presented.clientId !== undefined && presented.clientId !== clientIdOf(principal);
+  if (isForeign || isOther) {
+    deps.onChecked(isForeign ? "organization" : "client_id");
+    return { kind: "refused" };
+  }
+  if (refusal !== undefined) {
+    deps.usage.refused(principal, presented, refusal);
+    deps.onChecked(refusal);
+    return { kind: "refused" };
+  }
+  deps.usage.used(principal, presented);
+  deps.rehash(presented.secret, found);
+  deps.onChecked("verified");
+  return { kind: "verified", principal };
+}

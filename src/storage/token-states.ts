@@ -1,0 +1,67 @@
+import type { CallContext } from "../domain/call-context.ts";
+import { type Ask, shareReads } from "../domain/shared-reads.ts";
+import type { Database } from "./database.ts";
+import { callerRow } from "./mutation.ts";
+
+/** What names a token in the database. */
+export interface TokenQuestion {
+  readonly credentialId: string;
+  readonly clientId: string;
+  readonly jti: string;
+}
+
+export interface TokenRevocation {
+  readonly organizationId: string;
+  readonly serviceAccountId: string;
+  readonly credentialId: string;
+  readonly jti: string;
+  readonly expiresAt: Date;
+}
+
+export interface TokenStates {
+  /** Whether the token was not revoked, and its credential, service account and organization hold at this moment. */
+  readonly holds: Ask<TokenQuestion, boolean>;
+  revoke(ctx: CallContext, token: TokenRevocation): Promise<void>;
+}
+
+const READS_MAX = 2;
+const QUESTIONS_MAX = 256;
+const READ_TIMEOUT_MS = 5_000;
+
+/** Where a secret may be used from is no matter of the tokens that it was exchanged for: their address is another's. */
+export function openTokenStates(db: Database): TokenStates {
+  const read = async (questions: readonly TokenQuestion[]) => {
+    const ids = questions.map(({ credentialId }) => credentialId);
+    const jtis = questions.map(({ jti }) => jti);
+    const rows = await db.run<{ place: string; client_id: string }>(
+      AbortSignal.timeout(READ_TIMEOUT_MS),
+      (sql) => sql`
+        select c.place, c.service_account_id || '@' || c.organization_id || '.iam' as client_id
+          from keyturn.credential_checks(${ids}, array_fill(''::text, array[${ids.length}::integer])) c
+         where coalesce(c.refusal, 'address_not_allowed') = 'address_not_allowed'
+           and not exists (select from keyturn.revoked_tokens t
+                            where t.organization_id = c.organization_id and t.jti = (${jtis}::text[])[c.place])`,
+    );
+    const answers = questions.map(() => false);
+    for (const { place, client_id } of rows) {
+      const index = Number(place) - 1;
+      answers[index] = client_id === questions[index]?.clientId;
+    }
+    return answers;
+  };
+  return {
+    holds: shareReads(read, { readsMax: READS_MAX, questionsMax: QUESTIONS_MAX }),
+    async revoke(ctx, token) {
+      const ofOrganization = {
+        ...ctx,
+        caller: { ...ctx.caller, organizationId: token.organizationId },
+      };
+      await db.run(
+        ctx.signal,
+        (sql) => sql`select keyturn.revoke_token(
+          ${callerRow(sql, ofOrganization, ctx.budgetMs(), false)}, ${token.serviceAccountId}, ${token.credentialId},
+          ${token.jti}, ${token.expiresAt})`,
+      );
+    },
+  };
+}
