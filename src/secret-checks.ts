@@ -1,0 +1,73 @@
+import { randomBytes } from "node:crypto";
+import { createGuessThrottle, type GuessLimit } from "./auth/guess-throttle.ts";
+import { createHasher, type Hasher } from "./auth/hasher.ts";
+import type { DerivedKeys } from "./auth/root-keys.ts";
+import { createSecretMatcher } from "./auth/secret-matcher.ts";
+import { createVerifiedSecrets } from "./auth/verified-secrets.ts";
+import type { Config } from "./config.ts";
+import type { Log } from "./observability/log.ts";
+import type { Metrics } from "./observability/metrics.ts";
+import { type CheckSecret, checkSecret } from "./service/check-secret.ts";
+import { rehash } from "./service/rehash.ts";
+import { openCredentialChecks } from "./storage/credential-checks.ts";
+import { openCredentialHashes } from "./storage/credential-hashes.ts";
+import type { Database } from "./storage/database.ts";
+import { startUsageRecorder, type UsageRecorder } from "./storage/usage-recorder.ts";
+
+export interface SecretCheckParts {
+  readonly config: Config;
+  readonly db: Database;
+  readonly keys: DerivedKeys;
+  /** The mint's hasher, for rehashes in its idle time. */
+  readonly hasher: Hasher;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface SecretChecks {
+  readonly checkSecret: CheckSecret;
+  readonly usage: UsageRecorder;
+}
+
+/** Hashes of checks at a time, apart from those of creates: neither waits for the other's queue. */
+const CHECK_PERMITS = 1;
+const CHECK_QUEUE_MAX = 64;
+const USAGE_INTERVAL_MS = 2_000;
+const THROTTLE_KEYS_MAX = 65_536;
+
+/** Of one address or IPv6 network, forged secrets included: 60 at once, then one a second. */
+const SOURCE_LIMIT: GuessLimit = { guessesMax: 60, refillMs: 1_000 };
+/** Of one credential from there: 10 at once, then one every ten seconds. */
+const CREDENTIAL_LIMIT: GuessLimit = { guessesMax: 10, refillMs: 10_000 };
+
+/** What the checks of secrets are made of. */
+export function createSecretChecks(parts: SecretCheckParts): SecretChecks {
+  const { config, db, keys, hasher, log, metrics } = parts;
+  const now = () => performance.now();
+  const checker = createHasher({
+    permits: CHECK_PERMITS,
+    queueMax: CHECK_QUEUE_MAX,
+    cost: { memoryKib: config.hashMemoryKib, passes: config.hashPasses, lanes: 1 },
+    randomBytes,
+    now,
+    random: Math.random,
+    onWait: metrics.checkWaited,
+  });
+  const verified = createVerifiedSecrets(config.verifiedSecretsMax, randomBytes);
+  const onError = (err: unknown) => log.defect("", err);
+  const usage = startUsageRecorder(db, { intervalMs: USAGE_INTERVAL_MS, onError });
+  return {
+    checkSecret: checkSecret({
+      secretPrefix: config.secretPrefix,
+      tagKeys: keys.secretTag,
+      check: openCredentialChecks(db),
+      matcher: createSecretMatcher(checker, verified),
+      sources: createGuessThrottle(SOURCE_LIMIT, THROTTLE_KEYS_MAX, now),
+      credentials: createGuessThrottle(CREDENTIAL_LIMIT, THROTTLE_KEYS_MAX, now),
+      usage,
+      rehash: rehash({ hasher, replaceHash: openCredentialHashes(db), onError }),
+      onChecked: metrics.checked,
+    }),
+    usage,
+  };
+}
