@@ -125,7 +125,7 @@ export const boundsOf = (sql: postgres.Sql, call: Partial<BoundsCall> = {}): Fra
   });
 
 /** A new credential; of a dry run's there is no id and no hash. */
-function newOf(sql: postgres.Sql, call: Partial<CreateCall>): Fragment {
+export function newOf(sql: postgres.Sql, call: Partial<CreateCall> = {}): Fragment {
   const { credentialId = freshCredentialId(), secretHash = "no-hash", validateOnly = false } = call;
   return newCredentialRow(sql, {
     serviceAccountId: "",
