@@ -20,6 +20,7 @@ grant execute on function
   -- What reads are made of. They run with the caller's rights.
   keyturn.credential_states,
   keyturn.service_account_states,
+  keyturn.revoked_before,
   keyturn.policy_facts,
   keyturn.policy_etag,
   keyturn.etag_of

@@ -45,9 +45,16 @@ const MUTATIONS = [
   "update_service_account",
 ];
 /** What reads are made of. They run with the caller's rights. */
-const READS = ["credential_states", "etag_of", "policy_etag", "policy_facts", "service_account_states"];
+const READS = [
+  "credential_states",
+  "etag_of",
+  "policy_etag",
+  "policy_facts",
+  "revoked_before",
+  "service_account_states",
+];
 /** Functions that the planner must see through. Whatever they name they name with its schema. */
-const INLINED = ["credential_states", "etag_of", "service_account_states"];
+const INLINED = ["credential_states", "etag_of", "revoked_before", "service_account_states"];
 
 test("the server's login may read every table, and call the mutations and what reads are made of, and nothing else", async () => {
   const tables = await server`
