@@ -12,8 +12,6 @@ interface Step {
   readonly run: () => boolean;
 }
 
-const VALIDATE_PROTO_FOLDER = "node_modules/.cache/keyturn/proto";
-
 const command =
   (...argv: readonly [string, ...string[]]) =>
   (): boolean => {
@@ -22,10 +20,7 @@ const command =
   };
 
 const steps: readonly Step[] = [
-  {
-    name: "print validate.proto",
-    run: command("node", "scripts/print-validate-proto.ts", VALIDATE_PROTO_FOLDER),
-  },
+  { name: "print validate.proto", run: command("node", "scripts/print-validate-proto.ts") },
   { name: "buf lint", run: command("buf", "lint", "proto") },
   { name: "buf format", run: command("buf", "format", "proto", "--diff", "--exit-code") },
   { name: "buf breaking", run: command("buf", "breaking", "proto", "--against", "proto/baseline.binpb") },

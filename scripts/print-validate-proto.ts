@@ -3,9 +3,9 @@
  * files against exactly the rules that the runtime evaluates. No npm package ships the file, and a copy in this
  * repository would drift. Options of the file's own fields are left out: buf needs the shape, not the rules of the rules.
  *
- * Usage: node scripts/print-validate-proto.ts FOLDER
+ * Usage: node scripts/print-validate-proto.ts
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import {
   type DescriptorProto,
@@ -16,6 +16,8 @@ import {
 } from "@bufbuild/protobuf/wkt";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 
+/** A module of buf.yaml. */
+const FOLDER = "node_modules/.cache/keyturn/proto";
 const MAX_FIELD_NUMBER = 536_870_911;
 const file = file_buf_validate_validate.proto;
 
@@ -75,12 +77,11 @@ function extensionLines(field: FieldDescriptorProto): string[] {
   return [`extend ${field.extendee} {`, `  ${fieldLine(field, false)}`, "}"];
 }
 
-const folder = process.argv[2];
-if (folder === undefined) throw new Error("usage: node scripts/print-validate-proto.ts FOLDER");
-const target = join(folder, file.name);
+const target = join(FOLDER, file.name);
+const draft = `${target}.${process.pid}`;
 mkdirSync(dirname(target), { recursive: true });
 writeFileSync(
-  target,
+  draft,
   [
     `syntax = "${file.syntax || "proto2"}";`,
     `package ${file.package};`,
@@ -91,3 +92,5 @@ writeFileSync(
     "",
   ].join("\n"),
 );
+// Whole or not at all: a test and a check may print it at once.
+renameSync(draft, target);

@@ -9,6 +9,7 @@ import { cacheVerifiedTokens } from "./auth/token-cache.ts";
 import { createTokenVerifier } from "./auth/verify-token.ts";
 import type { Config } from "./config.ts";
 import { openAdminDoor } from "./door/admin.ts";
+import { createClientAddress } from "./door/client-address.ts";
 import { openGrpcDoor } from "./door/grpc.ts";
 import { openHttpDoor } from "./door/http.ts";
 import { createHandlers } from "./handlers.ts";
@@ -157,20 +158,16 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     await Promise.race([login.known, delay(LOGIN_KNOWN_WITHIN_MS, undefined, { ref: false })]);
     if ((login.excessive() ?? []).length > 0)
       throw new Error("take a database login that is made for servers");
-    const grpc = await openGrpcDoor({
-      ...LIMITS,
-      kernel,
-      host,
-      port: config.grpcPort,
-      reflection: config.reflection,
-    });
+    const clientAddressOf = createClientAddress(config.trustedProxies);
+    const doors = { ...LIMITS, kernel, host, clientAddressOf };
+    const grpc = await openGrpcDoor({ ...doors, port: config.grpcPort, reflection: config.reflection });
     opened.push(grpc);
     const onDefect = (err: unknown) => log.defect("", err);
     const onUnrouted = (reason: string, requestId: string) => {
       metrics.unrouted(reason);
       log.event("debug", "request that is no call", { request_id: requestId, reason });
     };
-    const http = await openHttpDoor({ ...LIMITS, kernel, host, port: config.httpPort, onDefect, onUnrouted });
+    const http = await openHttpDoor({ ...doors, port: config.httpPort, onDefect, onUnrouted });
     opened.push(http);
     for (const keySet of keySets.values()) keySet.ready().catch(() => {});
     return {

@@ -1,6 +1,10 @@
 import { z } from "zod";
 import { assertIssuerName } from "./auth/issuer-metadata.ts";
 import { type KeyRing, parseRootKeys } from "./auth/root-keys.ts";
+import { DEFAULT_POLICY } from "./domain/policy.ts";
+import { createClientAddress } from "./door/client-address.ts";
+
+export type Env = Readonly<Record<string, string | undefined>>;
 
 /** How the values of variables are written. What is wrong with one never quotes it: it may be a secret. */
 
@@ -33,6 +37,21 @@ export const lifetime = (standardSeconds: number) =>
     .refine((seconds) => seconds >= 1 && seconds <= LIFETIME_SECONDS_MAX, "must be from 1s to 3660d")
     .default(standardSeconds);
 
+export const LIFETIMES = {
+  KEYTURN_LIFETIME_MIN: lifetime(DEFAULT_POLICY.minLifetimeSeconds),
+  KEYTURN_LIFETIME_DEFAULT: lifetime(DEFAULT_POLICY.defaultLifetimeSeconds),
+  KEYTURN_LIFETIME_MAX: lifetime(DEFAULT_POLICY.maxLifetimeSeconds),
+};
+
+/** Apart from the rest, as a rule over several variables is not looked at while any other variable is wrong. */
+export function lifetimeMistakes(env: Env): string[] {
+  const { data } = z.object(LIFETIMES).safeParse(env);
+  if (data === undefined) return [];
+  const { KEYTURN_LIFETIME_MIN: min, KEYTURN_LIFETIME_DEFAULT: standard, KEYTURN_LIFETIME_MAX: max } = data;
+  if (min <= standard && standard <= max) return [];
+  return [`${Object.keys(LIFETIMES).join(", ")} must not decrease in this order`];
+}
+
 /** Words separated by commas. */
 export const list = z
   .string()
@@ -47,6 +66,11 @@ export const list = z
 export const issuers = list.refine(
   (names) => names.every((name) => succeeds(() => assertIssuerName(name))),
   "must hold https URLs without query or fragment (http only for loopback), separated by commas",
+);
+
+export const trustedProxies = list.refine(
+  (proxies) => succeeds(() => createClientAddress(proxies)),
+  "must hold addresses or CIDRs such as 10.0.0.0/8, separated by commas",
 );
 
 /** Several hosts may stand for the one of a URL, separated by commas. */
@@ -93,10 +117,7 @@ export interface RootKeyText {
 }
 
 /** The root keys stand in a variable or in a file that another one names. */
-export function readRootKeyText(
-  env: Readonly<Record<string, string | undefined>>,
-  readFile: (path: string) => string,
-): RootKeyText {
+export function readRootKeyText(env: Env, readFile: (path: string) => string): RootKeyText {
   const { KEYTURN_ROOT_KEY: text, KEYTURN_ROOT_KEY_FILE: file } = env;
   if (file === undefined) return { name: "KEYTURN_ROOT_KEY", ...(text === undefined ? {} : { text }) };
   const name = "KEYTURN_ROOT_KEY_FILE";

@@ -2,12 +2,16 @@ import { z } from "zod";
 import type { KeyRing } from "./auth/root-keys.ts";
 import {
   databaseUrl,
+  type Env,
   issuers,
+  LIFETIMES,
   lifetime,
+  lifetimeMistakes,
   list,
   port,
   readRootKeyText,
   rootKeys,
+  trustedProxies,
   whole,
 } from "./config-values.ts";
 import { type CredentialPolicy, DEFAULT_POLICY } from "./domain/policy.ts";
@@ -22,6 +26,8 @@ export interface Config {
   readonly grpcPort: number;
   readonly httpPort: number;
   readonly adminPort: number;
+  /** Addresses and CIDRs of those whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
   /** Undefined outside production: the embedded database. */
   readonly databaseUrl: string | undefined;
   readonly databaseConnectionsMax: number;
@@ -58,8 +64,6 @@ export type ConfigResult =
   | { readonly config: Config }
   /** One sentence a mistake, each with its variable, none with a value that could be secret. */
   | { readonly mistakes: readonly string[] };
-
-type Env = Readonly<Record<string, string | undefined>>;
 
 /** Reads the environment into a Config, or names every mistake at once. An empty variable counts as absent. */
 export function readConfig(env: Env, deps: ConfigDeps): ConfigResult {
@@ -109,12 +113,6 @@ const MISSING = "is required in production";
 
 const TOMBSTONE_RETENTION_SECONDS = 30 * 86_400;
 
-const LIFETIMES = {
-  KEYTURN_LIFETIME_MIN: lifetime(DEFAULT_POLICY.minLifetimeSeconds),
-  KEYTURN_LIFETIME_DEFAULT: lifetime(DEFAULT_POLICY.defaultLifetimeSeconds),
-  KEYTURN_LIFETIME_MAX: lifetime(DEFAULT_POLICY.maxLifetimeSeconds),
-};
-
 function schemaOf(production: boolean, cores: number) {
   const required = <T extends z.ZodType>(type: T) => (production ? type : type.optional());
   return z.object({
@@ -123,6 +121,7 @@ function schemaOf(production: boolean, cores: number) {
     KEYTURN_GRPC_PORT: port(50_051),
     KEYTURN_HTTP_PORT: port(8080),
     KEYTURN_ADMIN_PORT: port(9090),
+    KEYTURN_TRUSTED_PROXIES: trustedProxies.default([]),
     DATABASE_URL: required(z.string({ error: MISSING }).pipe(databaseUrl)),
     KEYTURN_DATABASE_CONNECTIONS_MAX: whole(1, 200, 10),
     KEYTURN_OIDC_ISSUER: required(z.string({ error: MISSING }).pipe(issuers)),
@@ -156,15 +155,6 @@ function schemaOf(production: boolean, cores: number) {
 
 type Settings = z.output<ReturnType<typeof schemaOf>>;
 
-/** Apart from the rest, as a rule over several variables is not looked at while any other variable is wrong. */
-function lifetimeMistakes(env: Env): string[] {
-  const { data } = z.object(LIFETIMES).safeParse(env);
-  if (data === undefined) return [];
-  const { KEYTURN_LIFETIME_MIN: min, KEYTURN_LIFETIME_DEFAULT: standard, KEYTURN_LIFETIME_MAX: max } = data;
-  if (min <= standard && standard <= max) return [];
-  return [`${Object.keys(LIFETIMES).join(", ")} must not decrease in this order`];
-}
-
 function toConfig(production: boolean, settings: Settings): Config {
   return Object.freeze({
     production,
@@ -173,6 +163,7 @@ function toConfig(production: boolean, settings: Settings): Config {
     grpcPort: settings.KEYTURN_GRPC_PORT,
     httpPort: settings.KEYTURN_HTTP_PORT,
     adminPort: settings.KEYTURN_ADMIN_PORT,
+    trustedProxies: Object.freeze(settings.KEYTURN_TRUSTED_PROXIES),
     databaseUrl: settings.DATABASE_URL,
     databaseConnectionsMax: settings.KEYTURN_DATABASE_CONNECTIONS_MAX,
     oidcIssuers: Object.freeze(settings.KEYTURN_OIDC_ISSUER ?? []),

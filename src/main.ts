@@ -5,10 +5,10 @@ import { isProduction, readConfig, readDatabaseUrl } from "./config.ts";
 import { defectFields } from "./observability/log.ts";
 
 /** The process: the one file that reads the environment and the arguments, and the one that ends it. */
-function orExit<T extends object>(result: T | { readonly mistakes: readonly string[] }): T {
+function orExit<T extends object>(result: T | { readonly mistakes: readonly string[] }, exitCode = 1): T {
   if (!("mistakes" in result)) return result;
   for (const mistake of result.mistakes) process.stderr.write(`keyturn: ${mistake}\n`);
-  process.exit(1);
+  process.exit(exitCode);
 }
 
 const deps = { readFile: (path: string) => readFileSync(path, "utf8"), cores: availableParallelism() };
@@ -29,9 +29,10 @@ const PARENT_CHECK_INTERVAL_MS = 250;
 
 const program = createProgram({
   production: isProduction(process.env),
-  config: () => orExit(readConfig(process.env, deps)).config,
-  databaseUrl: () => orExit(readDatabaseUrl(process.env)).databaseUrl,
+  config: (exitCode) => orExit(readConfig(process.env, deps), exitCode).config,
+  databaseUrl: (exitCode) => orExit(readDatabaseUrl(process.env), exitCode).databaseUrl,
   out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
   isTerminal: process.stdout.isTTY === true,
   exit: (code) => process.exit(code),
   onSignal: (signals, handler) => {

@@ -4,11 +4,12 @@ import type { Config } from "../config.ts";
 /** What a command may ask of the process. */
 export interface Terminal {
   readonly production: boolean;
-  /** The configuration, or the end of the process with every mistake named. */
-  config(): Config;
-  /** The database alone, or the end of the process: for what runs with its owner's login and no other secret. */
-  databaseUrl(): string;
+  /** The configuration, or the end of the process with every mistake named; exit code 1 unless told otherwise. */
+  config(exitCode?: number): Config;
+  /** The database alone, or the end of the process: for what needs no other secret. */
+  databaseUrl(exitCode?: number): string;
   out(text: string): void;
+  err(text: string): void;
   readonly isTerminal: boolean;
   /** Ends the process at once. */
   exit(code: number): never;
@@ -51,10 +52,63 @@ export function createProgram(terminal: Terminal): (argv: readonly string[]) => 
       const { runToken } = await import("./token.ts");
       exitCode = await runToken(terminal, options);
     });
+  addAuditCommands(program, terminal, (code) => {
+    exitCode = code;
+  });
+  addOrganizationCommands(program, terminal, (code) => {
+    exitCode = code;
+  });
   return async (argv) => {
     await program.parseAsync(argv);
     return exitCode;
   };
+}
+
+type SetExitCode = (code: number) => void;
+
+/** A group of commands that answer a question: what they cannot even ask ends with 2, so that 1 says no and nothing else. */
+function questions(program: Command, name: string, description: string, terminal: Terminal): Command {
+  return program
+    .command(name)
+    .description(description)
+    .exitOverride(({ exitCode }) => terminal.exit(exitCode === 0 ? 0 : 2));
+}
+
+function addAuditCommands(program: Command, terminal: Terminal, ended: SetExitCode): void {
+  questions(program, "audit", "look at the audit trail", terminal)
+    .command("verify")
+    .description(
+      "compute every hash chain again and name each row that was changed, removed, moved or put in",
+    )
+    .option("--org <id>", "one organization; otherwise all of them")
+    .option("--service-account <id>", "one service account of that organization, by its id or UUID")
+    .addHelpText("after", "\nExit code: 0 intact, 1 not intact, 2 it could not be found out.")
+    .action(async (options: { org?: string; serviceAccount?: string }) => {
+      const { runAuditVerify } = await import("./audit-verify.ts");
+      ended(await runAuditVerify(terminal, options));
+    });
+}
+
+function addOrganizationCommands(program: Command, terminal: Terminal, ended: SetExitCode): void {
+  const description =
+    "suspend, resume or delete an organization in the database of DATABASE_URL, as its owner";
+  const group = questions(program, "organization", description, terminal);
+  const verbs = {
+    suspend: "its credentials stop authenticating, until it is resumed",
+    resume: "its credentials authenticate again",
+    delete: "its service accounts and credentials are deleted at once and for good; its audit trail stays",
+  } as const;
+  for (const verb of ["suspend", "resume", "delete"] as const) {
+    const command = group
+      .command(`${verb} <id>`)
+      .description(verbs[verb])
+      .addHelpText("after", "\nExit code: 0 done, 1 there is no such organization, 2 it could not be done.");
+    if (verb === "delete") command.option("--yes", "it is meant");
+    command.action(async (id: string, { yes = verb !== "delete" }: { yes?: boolean }) => {
+      const { runOrganization } = await import("./organization.ts");
+      ended(await runOrganization(terminal, verb, id, yes));
+    });
+  }
 }
 
 function positiveInteger(text: string): number {

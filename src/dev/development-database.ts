@@ -1,7 +1,10 @@
 import { randomBytes } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import postgres from "postgres";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded-postgres.ts";
+import { placePostgresFolder } from "./postgres-folder.ts";
+import { HOST } from "./postmaster.ts";
 
 export interface DevelopmentDatabase {
   /** Login that owns the schema: for migrations and seed data. */
@@ -56,4 +59,23 @@ export async function createLogins(
     ownerUrl: embedded.url({ user: OWNER, password: ownerPassword, database }),
     serverUrl: embedded.url({ user: SERVER, password: serverPassword, database }),
   };
+}
+
+/**
+ * The database that a server of this data folder runs on at this moment, for a command beside it: as superuser, for the
+ * passwords of the other logins are known to that server alone. Undefined when none runs.
+ */
+export async function runningDevelopmentDatabase(dataDir: string): Promise<string | undefined> {
+  const isThere = await stat(dataDir).catch(() => undefined);
+  if (isThere === undefined) return undefined;
+  const folder = await placePostgresFolder(join(dataDir, "postgres"));
+  const read = (path: string) => readFile(path, "utf8").catch(() => undefined);
+  const [lock, password] = await Promise.all([
+    read(join(folder.location, "postmaster.pid")),
+    read(folder.sidecar("password")),
+  ]);
+  // The fourth line is the port (PostgreSQL documentation, "Database File Layout").
+  const port = lock?.split("\n")[3];
+  if (port === undefined || password === undefined) return undefined;
+  return `postgres://postgres:${encodeURIComponent(password)}@${HOST}:${port}/${DATABASE}`;
 }

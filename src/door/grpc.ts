@@ -11,11 +11,12 @@ import {
 } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
 import { type Fault, FaultError } from "../domain/fault.ts";
-import { type Call, plainAddress } from "../rpc/call.ts";
+import type { Call } from "../rpc/call.ts";
 import { neverRead } from "../rpc/chain.ts";
 import { messageFromBinary } from "../rpc/decode.ts";
 import type { Kernel } from "../rpc/kernel.ts";
 import { timeoutMsOf } from "../rpc/timeout.ts";
+import { type ClientAddressOf, createClientAddress } from "./client-address.ts";
 import { faultOfStatus, grpcStatusOf } from "./grpc-status.ts";
 import type { OpenDoor } from "./http-server.ts";
 import { guardHttp2, TIMEOUT_HEADER } from "./http2-server.ts";
@@ -27,6 +28,8 @@ export interface GrpcDoorOptions {
   readonly port: number;
   readonly messageBytesMax: number;
   readonly headerBytesMax: number;
+  /** Whose call it is. Default: the peer's, whatever it forwards. */
+  readonly clientAddressOf?: ClientAddressOf;
   /** Streams that one connection may have open; more wait at the client. */
   readonly concurrentStreamsMax: number;
   /** Whether to answer gRPC server reflection. */
@@ -37,11 +40,11 @@ type Unary = handleUnaryCall<Uint8Array, Uint8Array>;
 
 /** HTTP/2 without TLS: gRPC by grpc-js, with health checks and, where asked for, reflection. */
 export async function openGrpcDoor(options: GrpcDoorOptions): Promise<OpenDoor> {
-  const { kernel } = options;
+  const { kernel, clientAddressOf = createClientAddress([]) } = options;
   const calls = new WeakMap<Metadata, Call>();
   const health = new HealthImplementation({ "": "SERVING" });
   const server = new Server({
-    interceptors: [admission(kernel, calls, options.messageBytesMax)],
+    interceptors: [admission(kernel, calls, clientAddressOf, options.messageBytesMax)],
     "grpc.max_receive_message_length": options.messageBytesMax,
     "grpc.max_concurrent_streams": options.concurrentStreamsMax,
     "grpc.keepalive_time_ms": 60_000,
@@ -83,6 +86,7 @@ function register(server: Server, method: DescMethodUnary, handler: Unary): void
 function admission(
   kernel: Kernel,
   calls: WeakMap<Metadata, Call>,
+  clientAddressOf: ClientAddressOf,
   messageBytesMax: number,
 ): ServerInterceptor {
   const methods = new Map(kernel.methods.map((method) => [pathOf(method), method]));
@@ -107,7 +111,7 @@ function admission(
       start: (next) =>
         next({
           async onReceiveMetadata(metadata, admit) {
-            const opened = openCall(kernel, method, metadata, stream);
+            const opened = openCall(kernel, clientAddressOf, method, metadata, stream);
             call = opened;
             calls.set(metadata, opened);
             opened.signal.addEventListener("abort", () => opened.answered || refuse(opened, neverRead), {
@@ -128,14 +132,16 @@ function admission(
 
 function openCall(
   kernel: Kernel,
+  clientAddressOf: ClientAddressOf,
   method: DescMethodUnary,
   metadata: Metadata,
   stream: Pick<ServerInterceptingCall, "getPeer">,
 ): Call {
+  const peer = stream.getPeer().replace(/:\d+$/, "");
   return kernel.open({
     method,
     door: "grpc",
-    clientAddress: plainAddress(stream.getPeer().replace(/:\d+$/, "")),
+    clientAddress: clientAddressOf(peer, headerOf(metadata, "x-forwarded-for")),
     header: (name) => headerOf(metadata, name),
     timeoutMs: timeoutMsOf((name) =>
       name === "grpc-timeout" ? headerOf(metadata, TIMEOUT_HEADER) : undefined,

@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Fault, FaultError } from "../domain/fault.ts";
-import { plainAddress, requestIdFrom } from "../rpc/call.ts";
+import { requestIdFrom } from "../rpc/call.ts";
 import { statusOf } from "../rpc/errors.ts";
 import type { Kernel } from "../rpc/kernel.ts";
 import { timeoutMsOf } from "../rpc/timeout.ts";
+import { type ClientAddressOf, createClientAddress } from "./client-address.ts";
 import { createConnectProtocols } from "./connect.ts";
 import { errorEnvelope, sendFault } from "./http-answer.ts";
 import { type HttpTimeouts, type OpenDoor, openHttpServer, type Refusal } from "./http-server.ts";
@@ -15,6 +16,8 @@ export interface HttpDoorOptions {
   readonly port: number;
   readonly messageBytesMax: number;
   readonly headerBytesMax: number;
+  /** Whose call it is. Default: the peer's, whatever it forwards. */
+  readonly clientAddressOf?: ClientAddressOf;
   /** Default: 10 s for the headers, 15 s for the whole request, 65 s between two, looked at every 2 s. */
   readonly timeouts?: HttpTimeouts;
   /** Told of a request that was refused before it became a call: a bad Host, no such path, not HTTP. */
@@ -32,12 +35,12 @@ const TIMEOUTS: HttpTimeouts = {
 
 /** HTTP/1.1 without TLS: Connect, gRPC-Web and the REST edge. */
 export async function openHttpDoor(options: HttpDoorOptions): Promise<OpenDoor> {
-  const { kernel, messageBytesMax, headerBytesMax } = options;
+  const { kernel, messageBytesMax, headerBytesMax, clientAddressOf = createClientAddress([]) } = options;
   const connect = createConnectProtocols(kernel, messageBytesMax);
   const rest = createRestEdge(kernel, messageBytesMax);
 
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const open: OpenHttpCall = (method, door) => beginCall(kernel, req, res, method, door);
+    const open = callOpener(kernel, clientAddressOf, req, res);
     try {
       requireSaneHost(req);
       const [path = ""] = (req.url ?? "").split("?", 1);
@@ -62,21 +65,22 @@ export async function openHttpDoor(options: HttpDoorOptions): Promise<OpenDoor> 
   });
 }
 
-function beginCall(
+function callOpener(
   kernel: Kernel,
+  clientAddressOf: ClientAddressOf,
   req: IncomingMessage,
   res: ServerResponse,
-  method: Parameters<OpenHttpCall>[0],
-  door: Parameters<OpenHttpCall>[1],
-) {
+): OpenHttpCall {
   // A header that was sent twice is both: two tokens are no token.
   const header = (name: string) => req.headersDistinct[name]?.join(", ");
-  const clientAddress = plainAddress(req.socket.remoteAddress);
-  const call = kernel.open({ method, door, clientAddress, header, timeoutMs: timeoutMsOf(header) });
-  res.once("close", () => {
-    if (!res.writableFinished) call.abandon();
-  });
-  return call;
+  return (method, door) => {
+    const clientAddress = clientAddressOf(req.socket.remoteAddress, header("x-forwarded-for"));
+    const call = kernel.open({ method, door, clientAddress, header, timeoutMs: timeoutMsOf(header) });
+    res.once("close", () => {
+      if (!res.writableFinished) call.abandon();
+    });
+    return call;
+  };
 }
 
 /**

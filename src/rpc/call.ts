@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { isIP } from "node:net";
 import type { DescMethodUnary } from "@bufbuild/protobuf";
 import { type ContextKey, createContextKey } from "@connectrpc/connect";
 import type { CallContext, GrantableRoles, Reach } from "../domain/call-context.ts";
@@ -14,7 +13,7 @@ export interface Call {
   readonly door: Door;
   /** Echoed from the caller when it is a sane one, else a UUID. */
   readonly requestId: string;
-  /** Address of the peer, without a port; `undefined` once it has gone. */
+  /** Address of the client as the trusted hops tell it, without a port; `undefined` once the peer has gone. */
   readonly clientAddress: string | undefined;
   /** A request header by its lower-case name. */
   readonly header: (name: string) => string | undefined;
@@ -114,15 +113,6 @@ export function contextOf(call: Call): CallContext {
     budgetMs: () => budgetMsOf(call),
     signal: call.signal,
   };
-}
-
-/**
- * A peer's address as PostgreSQL's `inet` takes it: `::ffff:192.0.2.1` is how a dual-stack socket writes an IPv4 peer,
- * `%eth0` names a link of this machine, and of a peer that has gone nothing is known.
- */
-export function plainAddress(address: string | undefined): string | undefined {
-  const plain = address?.replace(/%.*$/, "").replace(/^::ffff:(?=\d+\.)/i, "");
-  return plain !== undefined && isIP(plain) !== 0 ? plain : undefined;
 }
 
 /** The caller's request id when it is a sane one, else a new UUID. */

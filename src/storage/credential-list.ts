@@ -1,5 +1,5 @@
 import type { CallContext } from "../domain/call-context.ts";
-import type { Credential, CredentialFilter } from "../domain/credential.ts";
+import type { Credential, CredentialFilter, CredentialStatus } from "../domain/credential.ts";
 import { serviceAccountNotFound } from "../domain/fault.ts";
 import type { Page, PageRequest } from "../domain/page.ts";
 import { toCredential } from "./credential-facts.ts";
@@ -41,28 +41,54 @@ function credentialList(
   page: PageRequest,
 ) {
   const { start } = page;
-  const states = sql`keyturn.credential_states(a.organization_id, a.id, statement_timestamp()) s`;
-  const fits = credentialFits(sql, filter);
+  const fitting = fittingCredentials(sql, filter);
   const [createdAt = "", id = ""] = start.kind === "after" ? start.position : [];
-  const after = start.kind === "after" ? sql`and (s.created_at, s.id) > (${createdAt}, ${id})` : sql``;
-  const total = start.kind === "offset" ? sql`(select count(*) from ${states} where ${fits})` : sql`null`;
+  const after = start.kind === "after" ? sql`where (s.created_at, s.id) > (${createdAt}, ${id})` : sql``;
+  const total = start.kind === "offset" ? sql`(select count(*) from ${fitting})` : sql`null`;
   return sql<CredentialRow[]>`
     select a.uid as account_uid, to_jsonb(p) as item, ${total} as total
       from keyturn.service_accounts a
+      join keyturn.organizations o on o.id = a.organization_id
+     cross join lateral (select coalesce(keyturn.revoked_before(a, o), '-infinity')) r (revoked_before)
       left join lateral (
-        select * from ${states} where ${fits} ${after}
+        select * from ${fitting} ${after}
          order by s.created_at, s.id offset ${offsetOf(start)} limit ${rowsWanted(page)}) p on true
      where a.organization_id = ${organizationId} and a.id = ${serviceAccountId}
      order by p.created_at, p.id`;
 }
 
-function credentialFits(sql: Sql, filter: CredentialFilter): Fragment {
-  const { status, expiringBefore, unusedSince, neverUsed } = filter;
-  const isLive = status === "active" || status === "pending";
-  return sql`true
-    ${status === undefined ? sql`` : sql`and s.status = ${status}`}
-    ${isLive ? sql`and s.is_live` : sql``}
+/**
+ * The credentials that fit, as `s`. Of the live ones there are never many: they are found by their expiry before anything
+ * is put in order (which `offset 0` sees to), however many have expired. All others are read in the order of their
+ * creation until the page is full.
+ */
+function fittingCredentials(sql: Sql, filter: CredentialFilter): Fragment {
+  const isLive = filter.status === "active" || filter.status === "pending";
+  return sql`(
+    select * from keyturn.credential_states(a.organization_id, a.id, statement_timestamp()) s
+     where ${statusFits(sql, filter.status)} ${usageFits(sql, filter)} ${isLive ? sql`offset 0` : sql``}) s`;
+}
+
+/** Says what a status means in words that an index understands, besides the status itself. */
+function statusFits(sql: Sql, status: CredentialStatus | undefined): Fragment {
+  switch (status) {
+    case undefined:
+      return sql`true`;
+    case "active":
+    case "pending":
+      return sql`s.status = ${status} and s.is_live`;
+    case "expired":
+      return sql`s.status = ${status} and s.created_at >= r.revoked_before`;
+    case "revoked":
+      return sql`s.status = ${status} and s.created_at < r.revoked_before`;
+  }
+}
+
+/** A use that never was is compared as one long ago: by `is null` the planner would look through all uses first. */
+function usageFits(sql: Sql, { expiringBefore, unusedSince, neverUsed }: CredentialFilter): Fragment {
+  const lastUsedAt = sql`coalesce(s.last_used_at, '-infinity')`;
+  return sql`
     ${expiringBefore === undefined ? sql`` : sql`and s.expires_at < ${expiringBefore}`}
-    ${unusedSince === undefined ? sql`` : sql`and s.created_at <= ${unusedSince} and coalesce(s.last_used_at < ${unusedSince}, true)`}
-    ${neverUsed ? sql`and s.last_used_at is null` : sql``}`;
+    ${unusedSince === undefined ? sql`` : sql`and s.created_at <= ${unusedSince} and ${lastUsedAt} < ${unusedSince}`}
+    ${neverUsed ? sql`and ${lastUsedAt} = '-infinity'` : sql``}`;
 }

@@ -37,6 +37,20 @@ export function wasCancelled(err: unknown): boolean {
   return codeOf(err) === "57014";
 }
 
+/** What went wrong with the database, in words for whoever runs a command. Never the driver's, which may quote a row. */
+export function failureWords(err: unknown): string {
+  if (!(err instanceof FaultError)) return err instanceof Error ? err.message : String(err);
+  const code = codeOf(err.cause);
+  if (code === "42501") return "the login in DATABASE_URL may not do this";
+  if (UNMIGRATED.has(code)) return "the database does not have the schema of this release: migrate it first";
+  if (err.fault.kind === "lock_timeout") return "other calls held what this needs for too long: try again";
+  if (err.fault.kind === "cancelled") return "the database took too long to answer";
+  return `the database ${err.fault.kind === "unavailable" ? "cannot be used now" : "failed"} (${code || err.fault.kind})`;
+}
+
+/** Schema, table, column, function or type unknown. */
+const UNMIGRATED: ReadonlySet<string> = new Set(["3F000", "42P01", "42703", "42883", "42704"]);
+
 const RETRY_DELAY_MS = 500;
 
 const CONNECTION_LOST: ReadonlySet<string> = new Set([

@@ -25,6 +25,7 @@ grant execute on function
   keyturn.credential_states,
   keyturn.service_account_states,
   keyturn.credential_checks,
+  keyturn.revoked_before,
   keyturn.policy_facts,
   keyturn.policy_etag,
   keyturn.etag_of

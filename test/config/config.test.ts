@@ -13,6 +13,7 @@ const DEFAULTS: Config = {
   grpcPort: 50_051,
   httpPort: 8080,
   adminPort: 9090,
+  trustedProxies: [],
   databaseUrl: undefined,
   databaseConnectionsMax: 10,
   oidcIssuers: [],
@@ -67,6 +68,10 @@ const VARIABLES: { env: Env; sets: Partial<typeof rest> | { policy: Partial<Conf
   { env: { KEYTURN_GRPC_PORT: "0" }, sets: { grpcPort: 0 } },
   { env: { KEYTURN_HTTP_PORT: "65535" }, sets: { httpPort: 65_535 } },
   { env: { KEYTURN_ADMIN_PORT: "1" }, sets: { adminPort: 1 } },
+  {
+    env: { KEYTURN_TRUSTED_PROXIES: "10.0.0.0/8, 192.0.2.1,2001:db8::/32,::1," },
+    sets: { trustedProxies: ["10.0.0.0/8", "192.0.2.1", "2001:db8::/32", "::1"] },
+  },
   { env: { DATABASE_URL: "postgresql://h/d" }, sets: { databaseUrl: "postgresql://h/d" } },
   { env: { KEYTURN_DATABASE_CONNECTIONS_MAX: "200" }, sets: { databaseConnectionsMax: 200 } },
   {
@@ -124,6 +129,8 @@ test("nothing in a configuration can be changed", () => {
     config.oidcIssuers,
     config.oidcAudiences,
     config.administratorRoles,
+    config.trustedProxies,
+    configOf({ KEYTURN_TRUSTED_PROXIES: "::1" }).trustedProxies,
   ]) {
     assert.equal(Object.isFrozen(part), true);
   }

@@ -146,7 +146,7 @@ test("time spent on the way to a connection comes off what a create has for writ
   t.after(() => pool.close(0));
   const { signal } = new AbortController();
   const busy = pool.run(signal, (sql) => sql`select pg_sleep(0.3)`);
-  const statement = {
+  const ctx = {
     caller: {
       organizationId: account.organizationId,
       issuer: "issuer",
@@ -154,17 +154,22 @@ test("time spent on the way to a connection comes off what a create has for writ
       roles: [],
       expiresAtMs: Number.MAX_SAFE_INTEGER,
     },
-    serviceAccountId: account.id,
-    credentialId: "cred-00000000000000000000",
-    secretHash: "$argon2id$",
-    hint: "hint",
-    expiresAt: undefined,
+    grantableRoles: "all",
     clientAddress: undefined,
     requestId: "request",
-    budgetMs: 200,
+    budgetMs: () => 200,
+    signal,
+  } as const;
+  const wanted = {
+    serviceAccountId: account.id,
+    stored: { credentialId: "cred-00000000000000000000", secretHash: "$argon2id$", hint: "hint" },
+    expiresAt: undefined,
+    claim: undefined,
+    validateOnly: false,
   };
-  assert.deepEqual(await openCredentials(pool, DEFAULT_POLICY).create(statement, signal), {
-    kind: "deadline_exceeded",
+  assert.deepEqual(await openCredentials(pool, DEFAULT_POLICY).create(ctx, wanted), {
+    kind: "refused",
+    fault: { kind: "deadline_exceeded" },
   });
   await busy;
   assert.deepEqual(await rowsOf(account), { credentials: 0, events: 0 });

@@ -57,9 +57,13 @@ test(`${SERVERS} servers with ${CALLERS} callers each leave exactly five credent
     assert.deepEqual(await activeIds(organizationId, account.id), createdIds(outcomes));
   }
   assert.deepEqual(await auditFaults(db.sql, organizationId), []);
-  const [audit] = await db.sql`
-    select count(*)::int as rows from keyturn.audit_events where organization_id = ${organizationId}`;
-  assert.equal(audit?.["rows"], ROUNDS * LIMIT);
+  const audit = await db.sql<{ outcome: string; rows: number }[]>`
+    select outcome, count(*)::int as rows from keyturn.audit_events
+     where organization_id = ${organizationId} group by outcome`;
+  assert.deepEqual(Object.fromEntries(audit.map(({ outcome, rows }) => [outcome, rows])), {
+    succeeded: ROUNDS * LIMIT,
+    credential_limit_reached: ROUNDS * (SERVERS * CALLERS - LIMIT),
+  });
   t.diagnostic(`rounds of ${SERVERS * CALLERS} creates in ms: ${roundMs.map(Math.round).join(" ")}`);
 });
 

@@ -1,38 +1,47 @@
-/** The proof that the race is a race: what the row lock and the chain of audit rows keep away, seen without them. */
+/** The proof that the race is a race: what the row's lock and that of the chain's head keep away, seen without them. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import postgres from "postgres";
+import { type Account, callCreate } from "../storage/create-call.ts";
+import { auditFaults } from "../support/audit.ts";
 import { givenAccount, givenDatabase, type TestDatabase } from "../support/database.ts";
 
-const FUNCTION = readFileSync(
-  new URL("../../src/storage/functions/create_credential.sql", import.meta.url),
-  "utf8",
-);
+const LOCK = definitionOf("lock_service_account");
+const APPEND = definitionOf("append_audit_event");
 const CALLERS = 24;
 const ROUNDS = 10;
 const LIMIT = 5;
 
 test("with the lock, a race over bare connections leaves five and refuses the rest by the limit", async () => {
-  for (const round of await racesWith(FUNCTION)) {
-    assert.deepEqual(round, { active: LIMIT, outcomes: { created: LIMIT, limit_reached: CALLERS - LIMIT } });
+  for (const round of await racesWith(LOCK, givenAccount)) {
+    assert.deepEqual(round, {
+      active: LIMIT,
+      outcomes: { done: LIMIT, credential_limit_reached: CALLERS - LIMIT },
+      faults: [],
+    });
   }
 });
 
-test("without the lock, the same race fails: creates collide in the chain of audit rows", async () => {
-  const rounds = await racesWith(without(FUNCTION, /for no key update/));
+test("without the lock, the same race leaves more than five", async () => {
+  const rounds = await racesWith(without(LOCK, /for no key update/), givenAccount);
   assert.ok(
-    rounds.some(({ outcomes }) => (outcomes["23505"] ?? 0) > 0),
+    rounds.some(({ active }) => active > LIMIT),
     JSON.stringify(rounds),
   );
 });
 
-test("without the lock and the chain, the same race leaves more than five", async () => {
-  const unlocked = without(FUNCTION, /for no key update/);
-  const rounds = await racesWith(without(unlocked, /perform append_audit_event\([^;]*\);/));
+test("with the lock of its head, a race of refusals leaves the organization one chain without gaps", async () => {
+  for (const round of await racesWith(APPEND, givenNoAccount)) {
+    assert.deepEqual(round, { active: 0, outcomes: { not_found: CALLERS }, faults: [] });
+  }
+});
+
+test("without the lock of its head, refusals collide in the organization's chain", async () => {
+  const rounds = await racesWith(without(APPEND, /for no key update/), givenNoAccount);
   assert.ok(
-    rounds.some(({ active }) => active > LIMIT),
+    rounds.some(({ outcomes }) => (outcomes["23505"] ?? 0) > 0),
     JSON.stringify(rounds),
   );
 });
@@ -41,10 +50,19 @@ interface Round {
   readonly active: number;
   /** How many creates ended with each outcome, or with each SQLSTATE. */
   readonly outcomes: Readonly<Record<string, number>>;
+  /** What is wrong with the audit trail. */
+  readonly faults: readonly string[];
 }
 
-/** Races on fresh accounts, in a database of its own whose create_credential is this one. */
-async function racesWith(definition: string): Promise<Round[]> {
+type GivenAccount = (sql: postgres.Sql) => Promise<Account>;
+
+const givenNoAccount: GivenAccount = async () => ({
+  organizationId: `org-${randomBytes(5).toString("hex")}`,
+  id: "sa-unknown",
+});
+
+/** Races on fresh accounts, in a database of its own with this definition of a function. */
+async function racesWith(definition: string, given: GivenAccount): Promise<Round[]> {
   const db = await givenDatabase();
   const callers = Array.from({ length: CALLERS }, () =>
     postgres(db.serverUrl, { max: 1, fetch_types: false }),
@@ -53,7 +71,7 @@ async function racesWith(definition: string): Promise<Round[]> {
     await db.sql.unsafe(definition);
     await Promise.all(callers.map((caller) => caller`select 1`));
     const rounds: Round[] = [];
-    while (rounds.length < ROUNDS) rounds.push(await race(db, callers));
+    while (rounds.length < ROUNDS) rounds.push(await race(db, callers, await given(db.sql)));
     return rounds;
   } finally {
     await Promise.all(callers.map((caller) => caller.end({ timeout: 1 })));
@@ -61,8 +79,7 @@ async function racesWith(definition: string): Promise<Round[]> {
   }
 }
 
-async function race(db: TestDatabase, callers: readonly postgres.Sql[]): Promise<Round> {
-  const account = await givenAccount(db.sql);
+async function race(db: TestDatabase, callers: readonly postgres.Sql[], account: Account): Promise<Round> {
   const outcomes: Record<string, number> = {};
   for (const outcome of await Promise.all(callers.map((caller) => create(caller, account)))) {
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
@@ -70,23 +87,19 @@ async function race(db: TestDatabase, callers: readonly postgres.Sql[]): Promise
   const [row] = await db.sql<{ active: number }[]>`
     select count(*)::int as active from keyturn.credentials
      where organization_id = ${account.organizationId} and service_account_id = ${account.id}`;
-  return { active: row?.active ?? 0, outcomes };
+  return { active: row?.active ?? 0, outcomes, faults: await auditFaults(db.sql, account.organizationId) };
 }
 
-async function create(
-  sql: postgres.Sql,
-  account: { readonly organizationId: string; readonly id: string },
-): Promise<string> {
-  const credentialId = `cred-${randomBytes(10).toString("hex")}`;
+async function create(sql: postgres.Sql, account: Account): Promise<string> {
   try {
-    const [row] = await sql<{ outcome: string }[]>`
-      select outcome from keyturn.create_credential(
-        ${account.organizationId}, ${account.id}, ${credentialId}, '$argon2id$', 'hint', null,
-        7776000, 60, 31536000, ${LIMIT}, 'issuer', 'subject', null, 'request', 10000)`;
-    return row?.outcome ?? "no answer";
+    return (await callCreate(sql, account, { activeMax: LIMIT })).outcome;
   } catch (err) {
     return String((err as { code?: unknown }).code);
   }
+}
+
+function definitionOf(name: string): string {
+  return readFileSync(new URL(`../../src/storage/functions/${name}.sql`, import.meta.url), "utf8");
 }
 
 /** Fails when there is nothing to take out, so that the proof cannot go stale unseen. */

@@ -18,7 +18,12 @@ const unavailable = (part: Extract<Fault, { kind: "unavailable" }>["part"], inDo
 /** Every fault with every shape that changes its words. It does not compile with one missing. */
 const FAULTS: { readonly [K in Fault["kind"]]: readonly Fault[] } = {
   unauthenticated: [{ kind: "unauthenticated", refusal: "missing" }],
-  permission_denied: [{ kind: "permission_denied" }],
+  permission_denied: [
+    { kind: "permission_denied", unseen: undefined },
+    { kind: "permission_denied", unseen: "ServiceAccount" },
+    { kind: "permission_denied", unseen: "Credential" },
+    { kind: "permission_denied", unseen: "Organization" },
+  ],
   invalid_argument: [
     { kind: "invalid_argument", violations: [] },
     { kind: "invalid_argument", violations: [{ field: "expires_at", description: "must be a timestamp" }] },
@@ -34,6 +39,22 @@ const FAULTS: { readonly [K in Fault["kind"]]: readonly Fault[] } = {
   not_found: [
     { kind: "not_found", resourceType: "ServiceAccount", id: "sa-one" },
     { kind: "not_found", resourceType: "Credential", id: "cred-one" },
+    { kind: "not_found", resourceType: "Organization", id: "Org_1.one" },
+  ],
+  already_exists: [{ kind: "already_exists", resourceType: "ServiceAccount", id: "sa-one" }],
+  role_not_grantable: [{ kind: "role_not_grantable", roles: ["owner", HOSTILE] }],
+  etag_mismatch: [{ kind: "etag_mismatch" }],
+  request_id_reused: [{ kind: "request_id_reused" }],
+  credential_creation_denied: [{ kind: "credential_creation_denied" }],
+  credential_not_active: ["expired", "revoked"].map((status) => ({
+    kind: "credential_not_active",
+    status,
+  })),
+  grace_period_above_maximum: [{ kind: "grace_period_above_maximum", latest: NOW }],
+  not_before_after_expiry: [{ kind: "not_before_after_expiry", expiresAt: NOW }],
+  policy_out_of_bounds: [
+    { kind: "policy_out_of_bounds", field: "min_lifetime", minimum: 60, maximum: undefined },
+    { kind: "policy_out_of_bounds", field: "max_active_credentials", minimum: undefined, maximum: 5 },
   ],
   expiry_in_past: [{ kind: "expiry_in_past", bound: NOW, boundSeconds: 0 }],
   expiry_below_minimum: [{ kind: "expiry_below_minimum", bound: NOW, boundSeconds: 60 }],

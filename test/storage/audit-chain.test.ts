@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { after, before, test } from "node:test";
 import type postgres from "postgres";
+import { type AuditRow, chainFaults } from "../support/audit-chain.ts";
 import { givenAccount, givenDatabase, type TestDatabase } from "../support/database.ts";
 import { type Account, callCreate, freshCredentialId } from "./create-call.ts";
 
@@ -11,65 +11,27 @@ before(async () => {
 });
 after(() => db.drop());
 
-interface AuditRow {
-  readonly organization_id: string;
-  readonly service_account_uid: string;
-  readonly sequence: string;
-  readonly occurred_at: Date;
-  readonly action: string;
-  readonly outcome: string;
-  readonly service_account_id: string;
-  readonly credential_id: string | null;
-  readonly actor_issuer: string;
-  readonly actor_subject: string;
-  readonly client_address: string | null;
-  readonly request_id: string;
-  readonly previous_hash: Buffer;
-  readonly hash: Buffer;
+/** Whether every chain of the account's organization is unbroken, from nothing to the head that is kept of it. */
+async function isWhole(sql: postgres.Sql, { organizationId }: Account): Promise<boolean> {
+  return (await chainFaults(sql, organizationId)).length === 0;
 }
 
-/** What the documentation tells an auditor to compute, with nothing of the database's. */
-function hashOf(row: AuditRow): Buffer {
-  const values = [
-    row.organization_id,
-    row.service_account_uid,
-    Number(row.sequence),
-    row.occurred_at.getTime() * 1000,
-    row.action,
-    row.outcome,
-    row.service_account_id,
-    row.credential_id,
-    row.actor_issuer,
-    row.actor_subject,
-    row.client_address,
-    row.request_id,
-  ];
-  const text = `[${values.map((value) => JSON.stringify(value)).join(", ")}]`;
-  return createHash("sha256").update(row.previous_hash).update(text, "utf8").digest();
-}
+const SUBJECT = 'a "quoted" \\ Zoë, 東京 \u2028 🔑';
 
-/** Whether the rows are one unbroken chain from nothing to the head that the account carries. */
-async function isWhole(sql: postgres.Sql, account: Account): Promise<boolean> {
-  const [head] = await sql<{ uid: string; audit_sequence: string; audit_hash: Buffer }[]>`
-    select uid, audit_sequence, audit_hash from keyturn.service_accounts where id = ${account.id}`;
-  assert.ok(head);
-  const rows = await sql<AuditRow[]>`
-    select * from keyturn.audit_events where service_account_uid = ${head.uid} order by sequence`;
-  let previous: Buffer = Buffer.alloc(0);
-  for (const [index, row] of rows.entries()) {
-    if (Number(row.sequence) !== index + 1 || !row.previous_hash.equals(previous)) return false;
-    if (!row.hash.equals(hashOf(row))) return false;
-    previous = row.hash;
-  }
-  return Number(head.audit_sequence) === rows.length && head.audit_hash.equals(previous);
-}
-
+/** Four creates and a refusal that says more in its details, and a refusal in the chain of the organization. */
 async function givenChain(): Promise<Account> {
   const account = await givenAccount(db.sql);
   for (const clientAddress of ["203.0.113.7", null, "2001:db8::7", "203.0.113.0/24"]) {
-    await callCreate(db.sql, account, { clientAddress, subject: 'a "quoted" \\ Zoë, 東京 \u2028 🔑' });
+    await callCreate(db.sql, account, { clientAddress, subject: SUBJECT });
   }
+  await callCreate(db.sql, account, { activeMax: 4 });
+  await callCreate(db.sql, { ...account, id: "sa-unknown" }, { subject: SUBJECT });
   return account;
+}
+
+async function uidOf({ id }: Account): Promise<string> {
+  const [row] = await db.sql<{ uid: string }[]>`select uid from keyturn.service_accounts where id = ${id}`;
+  return row?.uid ?? "";
 }
 
 test("a create leaves one audit row that says who did what to which credential, when and from where", async () => {
@@ -82,17 +44,15 @@ test("a create leaves one audit row that says who did what to which credential, 
     requestId: "request-7",
   };
   const { created_at } = await callCreate(db.sql, account, call);
-  const [{ uid } = { uid: "" }] = await db.sql<{ uid: string }[]>`
-    select uid from keyturn.service_accounts where id = ${account.id}`;
   const rows = await db.sql<AuditRow[]>`
     select * from keyturn.audit_events where organization_id = ${account.organizationId}`;
-  const [{ hash, ...row } = {} as AuditRow] = rows;
+  const [{ hash, occurred_at, transaction_id, ...row } = {} as AuditRow] = rows;
   assert.equal(rows.length, 1);
+  assert.ok(created_at !== null && occurred_at >= created_at);
   assert.deepEqual(row, {
     organization_id: account.organizationId,
-    service_account_uid: uid,
+    service_account_uid: await uidOf(account),
     sequence: "1",
-    occurred_at: created_at,
     action: "credential.create",
     outcome: "succeeded",
     service_account_id: account.id,
@@ -101,12 +61,42 @@ test("a create leaves one audit row that says who did what to which credential, 
     actor_subject: "user-7",
     client_address: "2001:db8::7",
     request_id: "request-7",
+    details: null,
     previous_hash: Buffer.alloc(0),
   });
 });
 
+test("a refusal leaves its audit row too, which says by the fault's word why, and the facts in words", async () => {
+  const account = await givenAccount(db.sql);
+  const credentialId = freshCredentialId();
+  await callCreate(db.sql, account, { credentialId });
+  await callCreate(db.sql, account, { activeMax: 1 });
+  const [, row] = await db.sql<AuditRow[]>`
+    select * from keyturn.audit_events where organization_id = ${account.organizationId} order by sequence`;
+  assert.deepEqual([row?.action, row?.outcome], ["credential.create", "credential_limit_reached"]);
+  assert.deepEqual([row?.service_account_id, row?.credential_id], [account.id, null]);
+  assert.deepEqual(row?.details, { limit: "1", active_count: "1", safest_to_delete: credentialId });
+});
+
+test("what is about no account stands in the chain of the organization, under the uid of zeros", async () => {
+  const { organizationId } = await givenAccount(db.sql);
+  await callCreate(db.sql, { organizationId, id: "sa-unknown" });
+  const [row] = await db.sql<AuditRow[]>`
+    select * from keyturn.audit_events where organization_id = ${organizationId}`;
+  assert.equal(row?.service_account_uid, "00000000-0000-0000-0000-000000000000");
+  assert.deepEqual([row?.service_account_id, row?.outcome], ["sa-unknown", "not_found"]);
+});
+
 test("the chain can be computed again from the columns alone, whatever they hold", async () => {
   assert.equal(await isWhole(db.sql, await givenChain()), true);
+});
+
+test("a restore into another cluster, where transactions count anew, leaves the chain whole", async () => {
+  const account = await givenChain();
+  const { count } = await db.sql`
+    update keyturn.audit_events set transaction_id = '3' where organization_id = ${account.organizationId}`;
+  assert.equal(count, 6);
+  assert.equal(await isWhole(db.sql, account), true);
 });
 
 test("an account that is made again under its id starts a chain of its own", async () => {
@@ -119,7 +109,7 @@ test("an account that is made again under its id starts a chain of its own", asy
   assert.equal(await isWhole(db.sql, account), true);
   const [row] =
     await db.sql`select count(*)::int from keyturn.audit_events where service_account_id = ${account.id}`;
-  assert.equal(row?.["count"], 5);
+  assert.equal(row?.["count"], 6);
 });
 
 const CHANGES = [
@@ -136,6 +126,7 @@ const CHANGES = [
   "client_address = set_masklen(client_address, 24)",
   "client_address = null",
   "request_id = ''",
+  'details = \'{"limit": "5"}\'',
   "actor_issuer = actor_subject, actor_subject = actor_issuer",
   "previous_hash = sha256('x')",
   "hash = sha256('x')",
@@ -143,6 +134,7 @@ const CHANGES = [
 
 const REMOVE = "delete from keyturn.audit_events where service_account_uid = $1 and sequence";
 const MOVE = "update keyturn.audit_events set sequence =";
+const OF_REFUSAL = "where service_account_uid = $1 and sequence = 5";
 const TAMPERINGS: [name: string, statements: string[]][] = [
   ...CHANGES.map((change): [string, string[]] => [
     `a row with ${change}`,
@@ -154,7 +146,20 @@ const TAMPERINGS: [name: string, statements: string[]][] = [
     "a chain without a row in the middle, counted anew",
     [`${REMOVE} = 2`, `${MOVE} sequence - 1 where service_account_uid = $1 and sequence > 2`],
   ],
-  ["a chain without its last row", [`${REMOVE} = 4`]],
+  [
+    "a row whose details are others",
+    [`update keyturn.audit_events set details = details || '{"limit": "9"}' ${OF_REFUSAL}`],
+  ],
+  ["a row without its details", [`update keyturn.audit_events set details = null ${OF_REFUSAL}`]],
+  ["a chain without its last row", [`${REMOVE} = 5`]],
+  ["a chain whose head is gone", ["delete from keyturn.audit_chains where service_account_uid = $1"]],
+  [
+    "a chain whose head was set back",
+    [
+      `update keyturn.audit_chains c set sequence = e.sequence, hash = e.hash from keyturn.audit_events e
+        where e.service_account_uid = $1 and e.sequence = 4 and c.service_account_uid = e.service_account_uid`,
+    ],
+  ],
   ["no chain at all", [`${REMOVE} > 0`]],
   [
     "two rows in each other's place",
@@ -168,9 +173,9 @@ const TAMPERINGS: [name: string, statements: string[]][] = [
     "a row that was put in at the end",
     [
       `insert into keyturn.audit_events
-       select organization_id, service_account_uid, 5, occurred_at, action, outcome, service_account_id, credential_id,
-              actor_issuer, actor_subject, client_address, request_id, hash, sha256(hash)
-         from keyturn.audit_events where service_account_uid = $1 and sequence = 4`,
+       select organization_id, service_account_uid, 6, occurred_at, action, outcome, service_account_id, credential_id,
+              actor_issuer, actor_subject, client_address, request_id, hash, sha256(hash), details
+         from keyturn.audit_events where service_account_uid = $1 and sequence = 5`,
     ],
   ],
 ];
@@ -178,10 +183,9 @@ const TAMPERINGS: [name: string, statements: string[]][] = [
 for (const [name, statements] of TAMPERINGS) {
   test(`${name} shows`, async () => {
     const account = await givenChain();
-    const [head] = await db.sql<{ uid: string }[]>`
-      select uid from keyturn.service_accounts where id = ${account.id}`;
+    const uid = await uidOf(account);
     for (const statement of statements) {
-      const { count } = await db.sql.unsafe(statement, [head?.uid ?? ""]);
+      const { count } = await db.sql.unsafe(statement, [uid]);
       assert.ok(count > 0, "nothing was tampered with");
     }
     assert.equal(await isWhole(db.sql, account), false);

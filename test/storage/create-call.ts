@@ -1,31 +1,59 @@
 import { randomBytes } from "node:crypto";
 import type postgres from "postgres";
+import type { GrantableRoles } from "../../src/domain/call-context.ts";
+import {
+  boundsRow,
+  claimRow,
+  newCredentialRow,
+  type ReplayClaim,
+} from "../../src/storage/credential-arguments.ts";
+import { callerRow, type Fragment } from "../../src/storage/mutation.ts";
+import type { Facts } from "../../src/storage/refusal.ts";
 
-/** The arguments of `keyturn.create_credential` that a test may care about. */
-export interface CreateCall {
-  readonly credentialId: string;
-  readonly expiresAt: Date | string | null;
+/** The arguments of a mutation function that a test may care about, whichever it is. */
+export interface CallerCall {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly grantableRoles: GrantableRoles;
+  readonly clientAddress: string | null;
+  readonly requestId: string;
+  readonly budgetMs: number;
+  readonly validateOnly: boolean;
+}
+
+/** The server's bounds. */
+export interface BoundsCall {
   readonly defaultSeconds: number;
   readonly minSeconds: number;
   readonly maxSeconds: number;
   readonly activeMax: number;
-  readonly issuer: string;
-  readonly subject: string;
-  readonly clientAddress: string | null;
-  readonly requestId: string;
-  readonly budgetMs: number;
 }
 
+/** The arguments of `keyturn.create_credential` that a test may care about. */
+export interface CreateCall extends CallerCall, BoundsCall {
+  readonly credentialId: string;
+  readonly secretHash: string;
+  readonly expiresAt: Date | string | null;
+  readonly claim: ReplayClaim | undefined;
+}
+
+/** The facts of an outcome, each by its name; null where the function said nothing of it. */
 export interface CreateRow {
   readonly outcome: string;
+  readonly facts: Facts;
   readonly uid: string | null;
   readonly created_at: Date | null;
   readonly expires_at: Date | null;
   readonly bound: Date | null;
   readonly bound_seconds: number | null;
-  readonly active_max: number | null;
+  readonly limit: number | null;
   readonly active_count: number | null;
   readonly safest_to_delete: string | null;
+}
+
+export interface OutcomeRow {
+  readonly outcome: string;
+  readonly facts: Facts;
 }
 
 export interface Account {
@@ -35,69 +63,77 @@ export interface Account {
 
 export const DAY_SECONDS = 86_400;
 
-/** Calls the function as the server does, with the server's standard policy unless told otherwise. */
+/** Calls the function by the server's own statement, with the server's standard policy unless told otherwise. */
 export async function callCreate(
   sql: postgres.Sql,
   account: Account,
   call: Partial<CreateCall> = {},
 ): Promise<CreateRow> {
-  const all = { ...standardCall(), ...call };
-  const [row] = await sql<CreateRow[]>`
-    select * from keyturn.create_credential(
-      ${account.organizationId}, ${account.id}, ${all.credentialId}, 'no-hash', 'hint', ${all.expiresAt},
-      ${all.defaultSeconds}, ${all.minSeconds}, ${all.maxSeconds}, ${all.activeMax},
-      ${all.issuer}, ${all.subject}, ${all.clientAddress}, ${all.requestId}, ${all.budgetMs})`;
-  if (row === undefined) throw new Error("the function returned no row");
-  return row;
-}
-
-function standardCall(): CreateCall {
+  const { outcome, facts } = await outcomeOf(
+    sql,
+    sql`keyturn.create_credential(
+      ${callerOf(sql, account, call)}, ${boundsOf(sql, call)}, ${account.id}, ${newOf(sql, call)},
+      ${claimRow(sql, call.claim)})`,
+  );
+  const instant = (text: string | undefined) => (text === undefined ? null : new Date(text));
   return {
-    credentialId: freshCredentialId(),
-    expiresAt: null,
-    defaultSeconds: 90 * DAY_SECONDS,
-    minSeconds: 60,
-    maxSeconds: 365 * DAY_SECONDS,
-    activeMax: 5,
-    issuer: "https://issuer.example",
-    subject: "user-admin-001",
-    clientAddress: null,
-    requestId: "request-1",
-    budgetMs: 10_000,
+    outcome,
+    facts,
+    uid: facts["credential"]?.uid ?? null,
+    created_at: instant(facts["credential"]?.created_at),
+    expires_at: instant(facts["credential"]?.expires_at),
+    bound: instant(facts["bound"]),
+    bound_seconds: facts["bound_seconds"] ?? null,
+    limit: facts["limit"] ?? null,
+    active_count: facts["active_count"] ?? null,
+    safest_to_delete: facts["safest_to_delete"] ?? null,
   };
 }
 
-export const freshCredentialId = (): string => `cred-${randomBytes(10).toString("hex")}`;
+/** What a mutation function says, called as the server calls it. */
+export async function outcomeOf(sql: postgres.Sql, call: Fragment): Promise<OutcomeRow> {
+  const [row] = await sql<{ outcome: string; facts: Facts | null }[]>`select outcome, facts from ${call}`;
+  if (row === undefined) throw new Error("the function returned no row");
+  return { outcome: row.outcome, facts: row.facts ?? {} };
+}
 
-/** A credential that was made `ageSeconds` ago and has as long to live as told, by the database's clock. */
-export async function givenCredential(
+/** The caller: an administrator of the account's organization with time to spare, unless told otherwise. */
+export function callerOf(
   sql: postgres.Sql,
-  account: Account,
-  options: { id?: string; ageSeconds?: number; remainingSeconds?: number; usedSecondsAgo?: number } = {},
-): Promise<string> {
-  const { id = freshCredentialId(), ageSeconds = 1000, remainingSeconds = 1000, usedSecondsAgo } = options;
-  await sql`
-    insert into keyturn.credentials
-      (organization_id, service_account_id, id, secret_hash, hint, created_by, created_at, expires_at)
-    values (${account.organizationId}, ${account.id}, ${id}, 'no-hash', 'hint', 'test',
-      clock_timestamp() - make_interval(secs => ${ageSeconds}),
-      clock_timestamp() + make_interval(secs => ${remainingSeconds}))`;
-  if (usedSecondsAgo !== undefined) {
-    await sql`
-      insert into keyturn.credential_usage (organization_id, service_account_id, credential_id, last_used_at)
-      values (${account.organizationId}, ${account.id}, ${id},
-        clock_timestamp() - make_interval(secs => ${usedSecondsAgo}))`;
-  }
-  return id;
+  { organizationId }: Pick<Account, "organizationId">,
+  call: Partial<CallerCall> = {},
+): Fragment {
+  const { issuer = "https://issuer.example", subject = "user-admin-001", requestId = "request-1" } = call;
+  const budgetMs = call.budgetMs ?? 10_000;
+  const ctx = {
+    caller: { organizationId, issuer, subject, roles: [], expiresAtMs: Number.MAX_SAFE_INTEGER },
+    grantableRoles: call.grantableRoles ?? "all",
+    clientAddress: call.clientAddress ?? undefined,
+    requestId,
+    budgetMs: () => budgetMs,
+    signal: new AbortController().signal,
+  };
+  return callerRow(sql, ctx, budgetMs, call.validateOnly ?? false);
 }
 
-/** Everything that a create could have changed about an account, to compare before with after. */
-export async function traceOf(sql: postgres.Sql, account: Account): Promise<unknown> {
-  return sql`
-    select a.audit_sequence, a.audit_hash, a.updated_at,
-           (select count(*) from keyturn.credentials c
-             where c.organization_id = a.organization_id and c.service_account_id = a.id) as credentials,
-           (select count(*) from keyturn.audit_events e where e.service_account_uid = a.uid) as events
-      from keyturn.service_accounts a
-     where a.organization_id = ${account.organizationId} and a.id = ${account.id}`;
+export const boundsOf = (sql: postgres.Sql, call: Partial<BoundsCall> = {}): Fragment =>
+  boundsRow(sql, {
+    defaultLifetimeSeconds: call.defaultSeconds ?? 90 * DAY_SECONDS,
+    minLifetimeSeconds: call.minSeconds ?? 60,
+    maxLifetimeSeconds: call.maxSeconds ?? 365 * DAY_SECONDS,
+    activeCredentialsMax: call.activeMax ?? 5,
+  });
+
+/** A new credential; of a dry run's there is no id and no hash. */
+export function newOf(sql: postgres.Sql, call: Partial<CreateCall> = {}): Fragment {
+  const { credentialId = freshCredentialId(), secretHash = "no-hash", validateOnly = false } = call;
+  return newCredentialRow(sql, {
+    serviceAccountId: "",
+    stored: validateOnly ? undefined : { credentialId, secretHash, hint: "hint" },
+    expiresAt: call.expiresAt === undefined || call.expiresAt === null ? undefined : new Date(call.expiresAt),
+    claim: undefined,
+    validateOnly,
+  });
 }
+
+export const freshCredentialId = (): string => `cred-${randomBytes(10).toString("hex")}`;

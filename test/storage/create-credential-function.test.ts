@@ -3,7 +3,8 @@ import { after, before, test } from "node:test";
 import postgres from "postgres";
 import { givenAccount, givenDatabase, type TestDatabase } from "../support/database.ts";
 import { eventually } from "../support/stored.ts";
-import { callCreate, freshCredentialId, givenCredential, traceOf } from "./create-call.ts";
+import { callCreate, freshCredentialId } from "./create-call.ts";
+import { givenCredential, traceOf, trailOf } from "./stored-credential.ts";
 
 let db: TestDatabase;
 /** The login of a server. */
@@ -48,8 +49,7 @@ test("a credential is stored as it is answered, with nothing of the bounds", asy
       },
     ],
   );
-  const { outcome, bound, bound_seconds, safest_to_delete } = row;
-  assert.deepEqual([outcome, bound, bound_seconds, safest_to_delete], ["created", null, null, null]);
+  assert.deepEqual([row.outcome, Object.keys(row.facts)], ["done", ["credential"]]);
 });
 
 const unknown = { organizationId: "org-unknown", id: "sa-unknown" };
@@ -58,7 +58,7 @@ const order = [
     name: "an unknown account",
     call: { expiresAt: PAST },
     given: async () => unknown,
-    first: "account_unknown",
+    first: "not_found",
   },
   {
     name: "an expiry in the past",
@@ -72,42 +72,43 @@ const order = [
     given: givenFullAccount,
     first: "expiry_above_maximum",
   },
-  { name: "a full account", call: {}, given: givenFullAccount, first: "limit_reached" },
+  { name: "a full account", call: {}, given: givenFullAccount, first: "credential_limit_reached" },
 ];
 for (const { name, call, given, first } of order) {
-  test(`${name} is answered ${first}, before anything that comes later, and writes nothing`, async () => {
+  test(`${name} is answered ${first}, before anything that comes later, and writes nothing but that down`, async () => {
     const account = await given();
     const before = await traceOf(db.sql, account);
     assert.equal((await callCreate(server, account, call)).outcome, first);
     assert.deepEqual(await traceOf(db.sql, account), before);
+    assert.deepEqual(await trailOf(db.sql, account), [`credential.create ${first}`]);
   });
 }
 
 test("the limit counts active credentials and says how many there are", async () => {
   const account = await givenFullAccount();
-  const { outcome, active_max, active_count } = await callCreate(server, account);
-  assert.deepEqual([outcome, active_max, active_count], ["limit_reached", 5, 5]);
+  const { outcome, limit, active_count } = await callCreate(server, account);
+  assert.deepEqual([outcome, limit, active_count], ["credential_limit_reached", 5, 5]);
 });
 
 test("an account with more credentials than a lowered limit keeps them all and gets no more", async () => {
   const account = await givenFullAccount();
-  const { outcome, active_max, active_count } = await callCreate(server, account, { activeMax: 2 });
-  assert.deepEqual([outcome, active_max, active_count], ["limit_reached", 2, 5]);
+  const { outcome, limit, active_count } = await callCreate(server, account, { activeMax: 2 });
+  assert.deepEqual([outcome, limit, active_count], ["credential_limit_reached", 2, 5]);
 });
 
 test("expired credentials do not count, however many", async () => {
   const account = await givenAccount(db.sql);
   for (const _ of Array(7)) await givenCredential(db.sql, account, { remainingSeconds: -0.001 });
-  for (const _ of Array(5)) assert.equal((await callCreate(server, account)).outcome, "created");
-  assert.equal((await callCreate(server, account)).outcome, "limit_reached");
+  for (const _ of Array(5)) assert.equal((await callCreate(server, account)).outcome, "done");
+  assert.equal((await callCreate(server, account)).outcome, "credential_limit_reached");
 });
 
 test("a credential stops counting by the clock alone", async () => {
   const account = await givenAccount(db.sql);
   await givenCredential(db.sql, account, { remainingSeconds: 0.25 });
-  assert.equal((await callCreate(server, account, { activeMax: 1 })).outcome, "limit_reached");
+  assert.equal((await callCreate(server, account, { activeMax: 1 })).outcome, "credential_limit_reached");
   const create = async () => (await callCreate(server, account, { activeMax: 1 })).outcome;
-  assert.equal(await eventually(create, (outcome) => outcome !== "limit_reached"), "created");
+  assert.equal(await eventually(create, (outcome) => outcome !== "credential_limit_reached"), "done");
 });
 
 test("the safest to delete is never used before least recently used, and the oldest of equals", async () => {
@@ -130,7 +131,7 @@ test("the safest to delete is never used before least recently used, and the old
 test("a disabled account may get new credentials", async () => {
   const account = await givenAccount(db.sql);
   await db.sql`update keyturn.service_accounts set status = 'disabled' where id = ${account.id}`;
-  assert.equal((await callCreate(server, account)).outcome, "created");
+  assert.equal((await callCreate(server, account)).outcome, "done");
 });
 
 test("an account of the same id in another organization is neither counted, locked nor written", async () => {
@@ -147,10 +148,11 @@ test("an account of the same id in another organization is neither counted, lock
     await holder`
       select from keyturn.service_accounts
        where organization_id = ${theirs.organizationId} and id = ${theirs.id} for update`;
-    assert.equal((await callCreate(server, ours)).outcome, "created");
+    assert.equal((await callCreate(server, ours)).outcome, "done");
   } finally {
     await holder`rollback`;
     holder.release();
   }
   assert.deepEqual(await traceOf(db.sql, theirs), before);
+  assert.deepEqual(await trailOf(db.sql, theirs), []);
 });

@@ -3,7 +3,8 @@ import { after, before, test } from "node:test";
 import postgres from "postgres";
 import { givenAccount, givenDatabase, type TestDatabase } from "../support/database.ts";
 import { eventually } from "../support/stored.ts";
-import { type Account, type CreateCall, callCreate, givenCredential, traceOf } from "./create-call.ts";
+import { type Account, type CreateCall, callCreate } from "./create-call.ts";
+import { givenCredential, traceOf, trailOf } from "./stored-credential.ts";
 
 let db: TestDatabase;
 let server: postgres.Sql;
@@ -69,7 +70,7 @@ async function createBehind(account: Account, hold: Hold, call: Partial<CreateCa
 test("the clock is read after the lock was got: who waited was created after the wait", async () => {
   const account = await givenAccount(db.sql);
   const { releasedAt, rows } = await createBehind(account, { waitMs: 20 });
-  assert.equal(rows[0]?.outcome, "created");
+  assert.equal(rows[0]?.outcome, "done");
   assert.ok(Number(rows[0]?.created_at) >= releasedAt, `${rows[0]?.created_at?.toISOString()}`);
 });
 
@@ -88,13 +89,14 @@ test("a call whose budget ran out during the wait writes nothing", async () => {
   const { rows } = await createBehind(account, { waitMs: 20 }, { budgetMs: 20 });
   assert.equal(rows[0]?.outcome, "deadline_exceeded");
   assert.deepEqual(await traceOf(db.sql, account), before);
+  assert.deepEqual(await trailOf(db.sql, account), []);
 });
 
 test("what was committed during the wait counts: credentials, the policy, and the end of the account", async () => {
   const filled = await givenAccount(db.sql);
   const fill = (sql: postgres.ReservedSql) => givenCredential(sql, filled);
   const full = await createBehind(filled, { waitMs: 0, meanwhile: fill }, { activeMax: 1 });
-  assert.equal(full.rows[0]?.outcome, "limit_reached");
+  assert.equal(full.rows[0]?.outcome, "credential_limit_reached");
 
   const tightened = await givenAccount(db.sql);
   const tighten = (sql: postgres.ReservedSql) => sql`
@@ -106,24 +108,26 @@ test("what was committed during the wait counts: credentials, the policy, and th
   const remove = (sql: postgres.ReservedSql) => sql`
     delete from keyturn.service_accounts where organization_id = ${removed.organizationId}`;
   const gone = await createBehind(removed, { waitMs: 0, meanwhile: remove });
-  assert.equal(gone.rows[0]?.outcome, "account_unknown");
+  assert.equal(gone.rows[0]?.outcome, "not_found");
+  assert.deepEqual(await trailOf(db.sql, removed), ["credential.create not_found"]);
 });
 
 test("of four that wait for the last place one gets it, and all of them leave one chain without gaps", async () => {
   const account = await givenAccount(db.sql);
   const { rows } = await createBehind(account, { waitMs: 0, waiters: 4 }, { activeMax: 1 });
   assert.deepEqual(rows.map((row) => row.outcome).sort(), [
-    "created",
-    "limit_reached",
-    "limit_reached",
-    "limit_reached",
+    "credential_limit_reached",
+    "credential_limit_reached",
+    "credential_limit_reached",
+    "done",
   ]);
   const { rows: more } = await createBehind(account, { waitMs: 0, waiters: 4 }, { activeMax: 5 });
-  assert.deepEqual(new Set(more.map((row) => row.outcome)), new Set(["created"]));
-  const chain = await db.sql<{ sequence: string }[]>`
-    select sequence from keyturn.audit_events where service_account_id = ${account.id} order by sequence`;
+  assert.deepEqual(new Set(more.map((row) => row.outcome)), new Set(["done"]));
+  const chain = await db.sql<{ sequence: string; outcome: string }[]>`
+    select sequence, outcome from keyturn.audit_events where service_account_id = ${account.id} order by sequence`;
   assert.deepEqual(
     chain.map((row) => row.sequence),
-    ["1", "2", "3", "4", "5"],
+    ["1", "2", "3", "4", "5", "6", "7", "8"],
   );
+  assert.equal(chain.filter((row) => row.outcome === "succeeded").length, 5);
 });

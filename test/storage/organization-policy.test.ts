@@ -63,8 +63,8 @@ for (const { name, set, holds } of policies) {
     const below = await callCreate(db.sql, account, { expiresAt: new Date(Date.now() + 1000) });
     const above = await callCreate(db.sql, account, { expiresAt: TOO_LATE });
     for (const _ of Array(4)) await callCreate(db.sql, account);
-    const { active_max } = await callCreate(db.sql, account);
+    const { limit } = await callCreate(db.sql, account);
     const lifetime = (Number(expires_at) - Number(created_at)) / 1000;
-    assert.deepEqual([lifetime, below.bound_seconds, above.bound_seconds, active_max], holds);
+    assert.deepEqual([lifetime, below.bound_seconds, above.bound_seconds, limit], holds);
   });
 }

@@ -13,6 +13,7 @@ import { Metadata, type ServiceError } from "@grpc/grpc-js";
 import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
 import { CreateCredentialRequestSchema } from "../../gen/keyturn/v1/credential_service_pb.ts";
+import type { ErrorReason } from "../../gen/keyturn/v1/error_reason_pb.ts";
 import { connectClient, credentialsPath, grpcClient, rest } from "./clients.ts";
 
 export type Create = MessageInitShape<typeof CreateCredentialRequestSchema>;
@@ -169,8 +170,8 @@ export function answerOf(parts: AnswerParts): Answer {
   };
 }
 
-/** By the published table of proto/keyturn/v1/error_reason.proto. */
-const CODE_BY_REASON: Readonly<Record<string, Code>> = {
+/** By the published table of proto/keyturn/v1/error_reason.proto. It does not compile with one missing. */
+const CODE_BY_REASON: Readonly<Record<Exclude<keyof typeof ErrorReason, "UNSPECIFIED">, Code>> = {
   UNAUTHENTICATED: Code.Unauthenticated,
   PERMISSION_DENIED: Code.PermissionDenied,
   INVALID_ARGUMENT: Code.InvalidArgument,
@@ -190,11 +191,21 @@ const CODE_BY_REASON: Readonly<Record<string, Code>> = {
   METHOD_NOT_ALLOWED: Code.Unimplemented,
   CONTENT_TYPE_UNSUPPORTED: Code.InvalidArgument,
   MESSAGE_TOO_LARGE: Code.ResourceExhausted,
+  ALREADY_EXISTS: Code.AlreadyExists,
+  ROLE_NOT_GRANTABLE: Code.InvalidArgument,
+  ETAG_MISMATCH: Code.Aborted,
+  CREDENTIAL_CREATION_DENIED: Code.FailedPrecondition,
+  CREDENTIAL_NOT_ACTIVE: Code.FailedPrecondition,
+  GRACE_PERIOD_ABOVE_MAXIMUM: Code.InvalidArgument,
+  NOT_BEFORE_AFTER_EXPIRY: Code.InvalidArgument,
+  REQUEST_ID_REUSED: Code.InvalidArgument,
+  POLICY_OUT_OF_BOUNDS: Code.InvalidArgument,
 };
 
 function codeOfReason(details: readonly DetailJson[]): number {
   const info = details.find((detail) => detail["@type"] === ERROR_INFO);
-  return CODE_BY_REASON[String(info?.["reason"])] ?? -1;
+  const codes: Readonly<Record<string, Code>> = CODE_BY_REASON;
+  return codes[String(info?.["reason"])] ?? -1;
 }
 
 /** The detail of one type, such as "BadRequest", without that type. */

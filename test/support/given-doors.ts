@@ -1,4 +1,5 @@
 import { unauthenticated } from "../../src/domain/fault.ts";
+import { createClientAddress } from "../../src/door/client-address.ts";
 import { openGrpcDoor } from "../../src/door/grpc.ts";
 import { type HttpDoorOptions, openHttpDoor } from "../../src/door/http.ts";
 import type { OpenDoor } from "../../src/door/http-server.ts";
@@ -16,6 +17,8 @@ export interface GivenDoorsOptions {
   readonly deadlines?: DeadlineLimits;
   readonly concurrentStreamsMax?: number;
   readonly httpTimeouts?: HttpDoorOptions["timeouts"];
+  /** Default: none is named to the doors. */
+  readonly trustedProxies?: readonly string[];
 }
 
 /** The doors and the kernel with a handler of the test's own: no database, no hashing. The token is "good". */
@@ -66,7 +69,14 @@ export async function givenDoors(options: GivenDoorsOptions = {}): Promise<Given
     log: createLog("trace", { write: (line) => void lines.push(line) }),
     metrics: createMetrics(),
   });
-  const limits = { kernel, host: "127.0.0.1", port: 0, messageBytesMax: 64 * 1024 };
+  const { trustedProxies } = options;
+  const limits = {
+    kernel,
+    host: "127.0.0.1",
+    port: 0,
+    messageBytesMax: 64 * 1024,
+    ...(trustedProxies === undefined ? {} : { clientAddressOf: createClientAddress(trustedProxies) }),
+  };
   const grpc = await openGrpcDoor({
     ...limits,
     headerBytesMax: 16 * 1024,

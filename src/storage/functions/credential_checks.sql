@@ -23,7 +23,5 @@ as $$
     join keyturn.credentials c on c.id = q.id
     join keyturn.service_accounts a on a.organization_id = c.organization_id and a.id = c.service_account_id
     join keyturn.organizations o on o.id = c.organization_id
-   cross join lateral (select greatest(a.credentials_revoked_before,
-           case when o.revocation_exemptions ? a.uid::text then (o.revocation_exemptions ->> a.uid::text)::timestamptz
-                else o.credentials_revoked_before end) as revoked_before) r
+   cross join lateral (select keyturn.revoked_before(a, o)) r (revoked_before)
 $$;

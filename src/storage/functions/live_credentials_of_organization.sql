@@ -12,8 +12,6 @@ as $$
     from organizations o
     join credentials c on c.organization_id = o.id and c.deleted_at is null and c.expires_at > p_now
     join service_accounts a on a.organization_id = c.organization_id and a.id = c.service_account_id
-   cross join lateral (select greatest(a.credentials_revoked_before,
-           case when o.revocation_exemptions ? a.uid::text then (o.revocation_exemptions ->> a.uid::text)::timestamptz
-                else o.credentials_revoked_before end) as revoked_before) r
+   cross join lateral (select keyturn.revoked_before(a, o)) r (revoked_before)
    where o.id = p_organization_id and a.id <> all (p_exempt_service_account_ids)
 $$;

@@ -1,10 +1,6 @@
 -- The service accounts of an organization as they stand at an instant. See credential_states for why it looks as it does.
 create or replace function keyturn.service_account_states(p_organization_id text, p_now timestamptz)
-returns table (
-  id text, uid uuid, display_name text, description text, client_id text, scope text, scope_id text, roles jsonb,
-  status text, created_by text, created_at timestamptz, updated_at timestamptz, active_credential_count bigint,
-  etag text, credentials_revoked_before timestamptz
-)
+returns setof keyturn.service_account_state
 language sql stable
 as $$
   select a.id, a.uid, a.display_name, a.description, a.id || '@' || a.organization_id || '.iam', a.scope, a.scope_id,
@@ -16,8 +12,6 @@ as $$
          r.revoked_before
     from keyturn.service_accounts a
     join keyturn.organizations o on o.id = a.organization_id
-   cross join lateral (select greatest(a.credentials_revoked_before,
-           case when o.revocation_exemptions ? a.uid::text then (o.revocation_exemptions ->> a.uid::text)::timestamptz
-                else o.credentials_revoked_before end) as revoked_before) r
+   cross join lateral (select keyturn.revoked_before(a, o)) r (revoked_before)
    where a.organization_id = p_organization_id
 $$;

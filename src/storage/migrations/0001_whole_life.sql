@@ -3,6 +3,8 @@ CREATE TYPE "keyturn"."caller" AS ("organization_id" text, "issuer" text, "subje
 CREATE TYPE "keyturn"."policy_bounds" AS ("default_lifetime_seconds" integer, "min_lifetime_seconds" integer, "max_lifetime_seconds" integer, "active_credentials_max" integer);--> statement-breakpoint
 CREATE TYPE "keyturn"."new_credential" AS ("id" text, "secret_hash" text, "hint" text, "expires_at" timestamp with time zone, "not_before" timestamp with time zone, "display_name" text, "labels" jsonb);--> statement-breakpoint
 CREATE TYPE "keyturn"."replay_claim" AS ("request_hash" "bytea", "body_hash" "bytea", "sealed_secret" "bytea");--> statement-breakpoint
+CREATE TYPE "keyturn"."credential_state" AS ("id" text, "uid" uuid, "service_account_id" text, "service_account_uid" uuid, "status" text, "expires_at" timestamp (3) with time zone, "created_by" text, "created_at" timestamp (3) with time zone, "last_used_at" timestamp (3) with time zone, "last_used_ip" "inet", "display_name" text, "labels" jsonb, "not_before" timestamp (3) with time zone, "hint" text, "etag" text, "is_live" boolean);--> statement-breakpoint
+CREATE TYPE "keyturn"."service_account_state" AS ("id" text, "uid" uuid, "display_name" text, "description" text, "client_id" text, "scope" text, "scope_id" text, "roles" jsonb, "status" text, "created_by" text, "created_at" timestamp (3) with time zone, "updated_at" timestamp (3) with time zone, "active_credential_count" bigint, "etag" text, "credentials_revoked_before" timestamp with time zone);--> statement-breakpoint
 CREATE TABLE "keyturn"."audit_chains" (
 	"organization_id" text NOT NULL,
 	"service_account_uid" uuid NOT NULL,

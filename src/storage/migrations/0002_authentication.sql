@@ -26,3 +26,5 @@ CREATE INDEX "revoked_tokens_by_expiry" ON "keyturn"."revoked_tokens" USING btre
 CREATE INDEX "signing_keys_by_beginning" ON "keyturn"."signing_keys" USING btree ("signs_from");--> statement-breakpoint
 CREATE INDEX "credentials_by_id" ON "keyturn"."credentials" USING btree ("id");--> statement-breakpoint
 ALTER TYPE "keyturn"."new_credential" ADD ATTRIBUTE "allowed_cidrs" "cidr"[];
+--> statement-breakpoint
+ALTER TYPE "keyturn"."credential_state" ADD ATTRIBUTE "allowed_cidrs" jsonb, ADD ATTRIBUTE "last_used_user_agent" text, ADD ATTRIBUTE "use_count" bigint;

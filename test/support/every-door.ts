@@ -1,0 +1,184 @@
+import {
+  create,
+  type DescMessage,
+  type DescMethodUnary,
+  fromBinary,
+  type JsonValue,
+  type MessageShape,
+  toBinary,
+  toJson,
+} from "@bufbuild/protobuf";
+import { AnySchema } from "@bufbuild/protobuf/wkt";
+import { ConnectError, type Transport } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
+import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
+import { answerOf, type DetailJson, type DoorAddresses, type DoorUnderTest, detailsOf } from "./doors.ts";
+import { restSent } from "./rest-binding.ts";
+
+/** A call of any unary RPC, by its descriptor. */
+export interface AnyCall {
+  readonly method: DescMethodUnary;
+  readonly message: MessageShape<DescMessage>;
+  readonly token: string | undefined;
+  /** Sent as `X-Request-Id`. */
+  readonly requestId: string;
+}
+
+/** What the caller hears, brought to one form. */
+export interface AnyAnswer {
+  /** 0 when the call succeeded. Not told by the REST edge. */
+  readonly code: number | undefined;
+  /** Of the REST edge only. */
+  readonly restStatus: number | undefined;
+  /** Of the ErrorInfo; empty on success. */
+  readonly reason: string;
+  /** Of the ErrorInfo. */
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly details: readonly DetailJson[];
+  /** The response as JSON, once the call has succeeded: proto JSON, or the REST edge's. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came back
+  readonly body: any;
+  /** What came back as `X-Request-Id`. */
+  readonly requestId: string | undefined;
+  /** All that the caller hears, but for the request id and the time of day: equal when nothing tells two answers apart. */
+  readonly wire: string;
+}
+
+/** One way to all RPCs, with connections of its own. */
+export interface AnyDoor {
+  readonly name: DoorUnderTest["name"];
+  call(call: AnyCall): Promise<AnyAnswer>;
+  close(): void;
+}
+
+/** The five ways to every RPC, each through a client of its own kind. */
+export function openAnyDoors(at: DoorAddresses): AnyDoor[] {
+  const options = { baseUrl: at.httpUrl, httpVersion: "1.1" as const };
+  const close = () => {};
+  return [
+    { name: "REST", call: (call) => overRest(at.httpUrl, call), close },
+    connectDoor("Connect JSON", createConnectTransport({ ...options, useBinaryFormat: false })),
+    connectDoor("Connect proto", createConnectTransport({ ...options, useBinaryFormat: true })),
+    connectDoor("gRPC-Web", createGrpcWebTransport(options)),
+    grpcDoor(at.grpcAddress),
+  ];
+}
+
+interface Heard {
+  readonly code?: number;
+  readonly restStatus?: number;
+  readonly details: readonly DetailJson[];
+  /** By lower-case name. */
+  readonly headers: Iterable<readonly [name: string, value: string]>;
+  readonly body?: JsonValue;
+  /** The words of a refusal, or what else there is to tell answers apart. */
+  readonly text?: string;
+}
+
+const UNSTEADY = ["x-request-id", "date", "connection", "keep-alive"];
+
+function heard({ code, restStatus, details, headers, body, text }: Heard): AnyAnswer {
+  const all = [...headers].sort(([a], [b]) => (a < b ? -1 : 1));
+  const steady = all.filter(([name]) => !UNSTEADY.includes(name));
+  const { reason, metadata } = answerOf({ code: code ?? -1, details, header: () => undefined });
+  return {
+    code,
+    restStatus,
+    reason,
+    metadata,
+    details,
+    body,
+    requestId: all.find(([name]) => name === "x-request-id")?.[1],
+    wire: JSON.stringify([code, restStatus, steady, text, details, body]),
+  };
+}
+
+const headersOf = ({ token, requestId }: AnyCall): Record<string, string> => ({
+  "x-request-id": requestId,
+  ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+});
+
+async function overRest(httpUrl: string, call: AnyCall): Promise<AnyAnswer> {
+  const { httpMethod, target, body } = restSent(call.method, call.message);
+  const res = await fetch(httpUrl + target, {
+    method: httpMethod,
+    headers: { ...headersOf(call), ...(body === undefined ? {} : { "content-type": "application/json" }) },
+    body: body ?? null,
+  });
+  const text = await res.text();
+  const json = text === "" ? undefined : JSON.parse(text);
+  const details = res.ok ? [] : json.error.details;
+  return heard({
+    restStatus: res.status,
+    details,
+    headers: res.headers,
+    text,
+    body: res.ok ? json : undefined,
+  });
+}
+
+function connectDoor(name: AnyDoor["name"], transport: Transport): AnyDoor {
+  return { name, call: (call) => overConnect(transport, call), close() {} };
+}
+
+async function overConnect(transport: Transport, call: AnyCall): Promise<AnyAnswer> {
+  const { method, message } = call;
+  try {
+    const res = await transport.unary(method, undefined, undefined, headersOf(call), message);
+    const headers = [...res.header, ...res.trailer];
+    return heard({ code: 0, details: [], headers, body: toJson(method.output, res.message) });
+  } catch (err) {
+    if (!(err instanceof ConnectError)) throw err;
+    const packed = err.details.map((detail) => {
+      if (!("type" in detail)) throw new Error("a detail did not come over the wire");
+      return create(AnySchema, { typeUrl: `type.googleapis.com/${detail.type}`, value: detail.value });
+    });
+    const details = detailsOf(toBinary(StatusSchema, create(StatusSchema, { details: packed })));
+    return heard({ code: err.code, details, headers: err.metadata, text: err.rawMessage });
+  }
+}
+
+function grpcDoor(address: string): AnyDoor {
+  const client = new Client(address, credentials.createInsecure());
+  return { name: "gRPC", call: (call) => overGrpc(client, call), close: () => client.close() };
+}
+
+function overGrpc(client: Client, call: AnyCall): Promise<AnyAnswer> {
+  const { method } = call;
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(headersOf(call))) metadata.set(name, value);
+  return new Promise((resolve) => {
+    let initial = new Metadata();
+    const answered = (err: ServiceError | null, response?: MessageShape<DescMessage>) => {
+      const headers = [...entriesOf(initial), ...entriesOf(err?.metadata)];
+      if (err === null && response !== undefined) {
+        resolve(heard({ code: 0, details: [], headers, body: toJson(method.output, response) }));
+      } else {
+        const [bytes] = err?.metadata?.get("grpc-status-details-bin") ?? [];
+        const details = bytes === undefined ? [] : detailsOf(bytes as Buffer);
+        resolve(heard({ code: err?.code ?? -1, details, headers, text: err?.details ?? "" }));
+      }
+    };
+    client
+      .makeUnaryRequest(
+        `/${method.parent.typeName}/${method.name}`,
+        (message: MessageShape<DescMessage>) => Buffer.from(toBinary(method.input, message)),
+        (bytes: Buffer) => fromBinary(method.output, bytes),
+        call.message,
+        metadata,
+        answered,
+      )
+      .on("metadata", (received: Metadata) => {
+        initial = received;
+      });
+  });
+}
+
+const entriesOf = (metadata: Metadata | undefined): [string, string][] =>
+  Object.keys(metadata?.getMap() ?? {}).flatMap((name) =>
+    (metadata?.get(name) ?? []).map((value): [string, string] => [
+      name,
+      typeof value === "string" ? value : value.toString("hex"),
+    ]),
+  );
