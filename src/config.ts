@@ -1,21 +1,7 @@
-import { z } from "zod";
 import type { KeyRing } from "./auth/root-keys.ts";
-import {
-  databaseUrl,
-  type Env,
-  issuers,
-  LIFETIMES,
-  lifetime,
-  lifetimeMistakes,
-  list,
-  port,
-  readRootKeyText,
-  rootKeys,
-  trustedProxies,
-  whole,
-} from "./config-values.ts";
-import { type CredentialPolicy, DEFAULT_POLICY } from "./domain/policy.ts";
-import { SECRET_PREFIX_DEFAULT, SECRET_PREFIX_PATTERN } from "./domain/secret.ts";
+import { type Settings, schemaOf } from "./config-schema.ts";
+import { databaseUrl, type Env, lifetimeMistakes, readRootKeyText } from "./config-values.ts";
+import type { CredentialPolicy } from "./domain/policy.ts";
 
 /** Everything that an operator decides, read once. Frozen, and complete or not there at all. */
 export interface Config {
@@ -39,6 +25,9 @@ export interface Config {
   readonly administratorRoles: readonly string[];
   /** Administrators with one of these may grant every role, others what they hold. */
   readonly organizationAdministratorRoles: readonly string[];
+  /** Make a verifier of the secrets and tokens of the caller's own organization, and of all organizations. */
+  readonly verifierRoles: readonly string[];
+  readonly platformVerifierRoles: readonly string[];
   /** Undefined outside production: a key of the data folder's own. */
   readonly rootKeys: KeyRing | undefined;
   readonly dataDir: string;
@@ -47,6 +36,10 @@ export interface Config {
   readonly hashPasses: number;
   readonly hashPermits: number;
   readonly mintPoolSize: number;
+  /** Matches of secrets and hashes that are remembered. */
+  readonly verifiedSecretsMax: number;
+  /** Seconds before its end in which a credential is said to expire soon. */
+  readonly expiryWarningSeconds: number;
   readonly policy: CredentialPolicy;
   /** Seconds for which a deleted credential is remembered. */
   readonly tombstoneRetentionSeconds: number;
@@ -109,52 +102,6 @@ function withoutEmpty(env: Env): Env {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
 }
 
-const MISSING = "is required in production";
-
-const TOMBSTONE_RETENTION_SECONDS = 30 * 86_400;
-
-function schemaOf(production: boolean, cores: number) {
-  const required = <T extends z.ZodType>(type: T) => (production ? type : type.optional());
-  return z.object({
-    KEYTURN_HOST: z.string().default("127.0.0.1"),
-    KEYTURN_ADMIN_HOST: z.string().default("127.0.0.1"),
-    KEYTURN_GRPC_PORT: port(50_051),
-    KEYTURN_HTTP_PORT: port(8080),
-    KEYTURN_ADMIN_PORT: port(9090),
-    KEYTURN_TRUSTED_PROXIES: trustedProxies.default([]),
-    DATABASE_URL: required(z.string({ error: MISSING }).pipe(databaseUrl)),
-    KEYTURN_DATABASE_CONNECTIONS_MAX: whole(1, 200, 10),
-    KEYTURN_OIDC_ISSUER: required(z.string({ error: MISSING }).pipe(issuers)),
-    KEYTURN_OIDC_AUDIENCE: required(z.string({ error: MISSING }).pipe(list)),
-    KEYTURN_TENANT_CLAIM: z.string().default("tenant_id"),
-    KEYTURN_ROLES_CLAIM: z.string().default("roles"),
-    KEYTURN_ADMIN_ROLES: list.default(["owner", "admin"]),
-    KEYTURN_ORGANIZATION_ADMIN_ROLES: list.default(["owner", "admin"]),
-    KEYTURN_ROOT_KEY: required(z.string({ error: `or KEYTURN_ROOT_KEY_FILE ${MISSING}` }).pipe(rootKeys)),
-    KEYTURN_DATA_DIR: z.string().default(".keyturn"),
-    KEYTURN_SECRET_PREFIX: z
-      .string()
-      .regex(SECRET_PREFIX_PATTERN, "must be a lower-case letter and 1 to 15 lower-case letters or digits")
-      .default(SECRET_PREFIX_DEFAULT),
-    KEYTURN_ARGON2_MEMORY_KIB: whole(production ? 19_456 : 64, 131_072, 19_456),
-    KEYTURN_ARGON2_PASSES: whole(production ? 2 : 1, 10, 2),
-    KEYTURN_HASH_PERMITS: whole(1, 64, cores),
-    KEYTURN_MINT_POOL_SIZE: whole(0, 4096, 64),
-    ...LIFETIMES,
-    KEYTURN_ACTIVE_CREDENTIALS_MAX: whole(1, 100, DEFAULT_POLICY.activeCredentialsMax),
-    KEYTURN_TOMBSTONE_RETENTION: lifetime(TOMBSTONE_RETENTION_SECONDS),
-    KEYTURN_REFLECTION: z.enum(["on", "off"], "must be on or off").default(production ? "off" : "on"),
-    LOG_LEVEL: z
-      .enum(
-        ["fatal", "error", "warn", "info", "debug", "trace", "silent"],
-        "must be a level such as info or debug",
-      )
-      .default("info"),
-  });
-}
-
-type Settings = z.output<ReturnType<typeof schemaOf>>;
-
 function toConfig(production: boolean, settings: Settings): Config {
   return Object.freeze({
     production,
@@ -172,6 +119,8 @@ function toConfig(production: boolean, settings: Settings): Config {
     rolesClaim: settings.KEYTURN_ROLES_CLAIM,
     administratorRoles: Object.freeze(settings.KEYTURN_ADMIN_ROLES),
     organizationAdministratorRoles: Object.freeze(settings.KEYTURN_ORGANIZATION_ADMIN_ROLES),
+    verifierRoles: Object.freeze(settings.KEYTURN_VERIFIER_ROLES),
+    platformVerifierRoles: Object.freeze(settings.KEYTURN_PLATFORM_VERIFIER_ROLES),
     rootKeys: settings.KEYTURN_ROOT_KEY,
     dataDir: settings.KEYTURN_DATA_DIR,
     secretPrefix: settings.KEYTURN_SECRET_PREFIX,
@@ -179,6 +128,8 @@ function toConfig(production: boolean, settings: Settings): Config {
     hashPasses: settings.KEYTURN_ARGON2_PASSES,
     hashPermits: settings.KEYTURN_HASH_PERMITS,
     mintPoolSize: settings.KEYTURN_MINT_POOL_SIZE,
+    verifiedSecretsMax: settings.KEYTURN_VERIFIED_SECRETS_MAX,
+    expiryWarningSeconds: settings.KEYTURN_EXPIRY_WARNING,
     policy: Object.freeze({
       defaultLifetimeSeconds: settings.KEYTURN_LIFETIME_DEFAULT,
       minLifetimeSeconds: settings.KEYTURN_LIFETIME_MIN,

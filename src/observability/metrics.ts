@@ -13,6 +13,10 @@ export interface Metrics {
   refusalLost(): void;
   databaseWaited(waitedMs: number): void;
   hashWaited(waitedMs: number): void;
+  /** The same for the hashes of checks, which have a queue of their own. */
+  checkWaited(waitedMs: number): void;
+  /** What became of a check of a secret, in one word. */
+  checked(outcome: string): void;
   /** Reads the gauges of these at each scrape. */
   watch(parts: { readonly db: Database; readonly hasher: Hasher; readonly mint: Mint }): void;
   /** The exposition format, and its content type. */
@@ -63,6 +67,18 @@ export function createMetrics(): Metrics {
     buckets: WAIT_BUCKETS,
     registers,
   });
+  const checkWait = new Histogram({
+    name: "keyturn_check_hash_wait_seconds",
+    help: "Time that checks of secrets waited for a permit to hash.",
+    buckets: WAIT_BUCKETS,
+    registers,
+  });
+  const checks = new Counter({
+    name: "keyturn_secret_checks_total",
+    help: "Checks of secrets, by what became of them.",
+    labelNames: ["outcome"],
+    registers,
+  });
   return {
     called({ door, service, method, code, reason, durationMs }) {
       calls.inc({ door, service, method, code, reason });
@@ -72,6 +88,8 @@ export function createMetrics(): Metrics {
     refusalLost: () => refusalsLost.inc(),
     databaseWaited: (waitedMs) => databaseWait.observe(waitedMs / 1000),
     hashWaited: (waitedMs) => hashWait.observe(waitedMs / 1000),
+    checkWaited: (waitedMs) => checkWait.observe(waitedMs / 1000),
+    checked: (outcome) => checks.inc({ outcome }),
     watch({ db, hasher, mint }) {
       const gauge = (name: string, help: string, read: () => number) =>
         new Gauge({

@@ -4,13 +4,8 @@ import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import argon2 from "argon2";
-import {
-  createHasher,
-  HASH_COST_DEFAULT,
-  HASH_COST_MAX,
-  type HashCost,
-  type HasherDeps,
-} from "../../src/auth/hasher.ts";
+import { createHasher, type HasherDeps } from "../../src/auth/hasher.ts";
+import { HASH_COST_DEFAULT, HASH_COST_MAX, type HashCost } from "../../src/auth/phc.ts";
 import { abortFault, FaultError } from "../../src/domain/fault.ts";
 
 const SECRET = "correct horse battery staple";
