@@ -1,0 +1,54 @@
+import type { KeySet } from "./auth/key-set.ts";
+import { remoteKeySet } from "./auth/remote-key-set.ts";
+import { cacheVerifiedTokens } from "./auth/token-cache.ts";
+import { createTokenVerifier, type VerifyToken } from "./auth/verify-token.ts";
+import type { Config } from "./config.ts";
+import type { Log } from "./observability/log.ts";
+
+export interface TokenVerification {
+  readonly verifyToken: VerifyToken;
+  /** By issuer. They load once `ready` is called, and are refreshed until they are closed. */
+  readonly keySets: ReadonlyMap<string, KeySet>;
+}
+
+/** What bearer tokens are verified with: the keys of each issuer, those of `known` and those that are fetched. */
+export function createTokenVerification(
+  config: Config,
+  known: ReadonlyMap<string, KeySet>,
+  log: Log,
+): TokenVerification {
+  const keySets = new Map([
+    ...known,
+    ...config.oidcIssuers.map((issuer) => [issuer, watchedKeySet(issuer, log)] as const),
+  ]);
+  const verifyToken = cacheVerifiedTokens({
+    verifyToken: createTokenVerifier({
+      issuers: keySets,
+      audiences: config.oidcAudiences,
+      tenantClaim: config.tenantClaim,
+      rolesClaim: config.rolesClaim,
+      now: Date.now,
+    }),
+    keySets: [...keySets.values()],
+    now: Date.now,
+  });
+  return { verifyToken, keySets };
+}
+
+/** Says in the log what became of each fetch of an issuer's keys. */
+function watchedKeySet(issuer: string, log: Log): KeySet {
+  return remoteKeySet(issuer, {
+    onRefresh: (outcome) =>
+      outcome.kind === "loaded"
+        ? log.event("info", "key set loaded", {
+            issuer,
+            keys: outcome.keyCount,
+            skipped: outcome.skipped.length,
+          })
+        : log.event("warn", "key set failed", {
+            issuer,
+            problem: outcome.error.problem,
+            retry_ms: outcome.retryDelayMs,
+          }),
+  });
+}
