@@ -155,6 +155,7 @@ test("time spent on the way to a connection comes off what a create has for writ
       expiresAtMs: Number.MAX_SAFE_INTEGER,
     },
     grantableRoles: "all",
+    reach: "organization",
     clientAddress: undefined,
     requestId: "request",
     budgetMs: () => 200,

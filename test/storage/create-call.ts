@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type postgres from "postgres";
-import type { GrantableRoles } from "../../src/domain/call-context.ts";
+import type { CallContext, GrantableRoles } from "../../src/domain/call-context.ts";
 import {
   boundsRow,
   claimRow,
@@ -105,9 +105,10 @@ export function callerOf(
 ): Fragment {
   const { issuer = "https://issuer.example", subject = "user-admin-001", requestId = "request-1" } = call;
   const budgetMs = call.budgetMs ?? 10_000;
-  const ctx = {
+  const ctx: CallContext = {
     caller: { organizationId, issuer, subject, roles: [], expiresAtMs: Number.MAX_SAFE_INTEGER },
     grantableRoles: call.grantableRoles ?? "all",
+    reach: "organization",
     clientAddress: call.clientAddress ?? undefined,
     requestId,
     budgetMs: () => budgetMs,

@@ -200,6 +200,11 @@ const CODE_BY_REASON: Readonly<Record<Exclude<keyof typeof ErrorReason, "UNSPECI
   NOT_BEFORE_AFTER_EXPIRY: Code.InvalidArgument,
   REQUEST_ID_REUSED: Code.InvalidArgument,
   POLICY_OUT_OF_BOUNDS: Code.InvalidArgument,
+  INVALID_REQUEST: Code.InvalidArgument,
+  UNSUPPORTED_GRANT_TYPE: Code.InvalidArgument,
+  INVALID_SCOPE: Code.InvalidArgument,
+  INVALID_CLIENT: Code.Unauthenticated,
+  TOO_MANY_ATTEMPTS: Code.ResourceExhausted,
 };
 
 function codeOfReason(details: readonly DetailJson[]): number {

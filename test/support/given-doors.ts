@@ -63,7 +63,12 @@ export async function givenDoors(options: GivenDoorsOptions = {}): Promise<Given
         expiresAtMs: Number.MAX_SAFE_INTEGER,
       };
     },
-    roles: { administratorRoles: ["admin"], organizationAdministratorRoles: ["admin"] },
+    roles: {
+      administratorRoles: ["admin"],
+      organizationAdministratorRoles: ["admin"],
+      verifierRoles: ["verifier"],
+      platformVerifierRoles: ["platform-verifier"],
+    },
     recordRefusal: async () => {},
     deadlines: options.deadlines ?? { defaultDeadlineMs: 10_000, deadlineMsMax: 30_000 },
     log: createLog("trace", { write: (line) => void lines.push(line) }),
