@@ -24,15 +24,28 @@ export type TokenRefusal =
   | "claims";
 
 /** The part of the service, or beside it, that could not do its work now. */
-export type UnavailablePart = "database" | "database_queue" | "hash_queue" | "key_set" | "draining";
+export type UnavailablePart =
+  | "database"
+  | "database_queue"
+  | "hash_queue"
+  | "key_set"
+  | "signing_key"
+  | "draining";
 
 /** What a caller may name by an id. */
 export type ResourceType = "ServiceAccount" | "Credential" | "Organization";
 
+/** The role that a caller lacks, by its name in the access table. */
+export type NeededRole = "tenant_administrator" | "verifier" | "verifier_or_administrator";
+
 export type Fault =
   | { readonly kind: "unauthenticated"; readonly refusal: TokenRefusal }
   /** Told as `not_found` where the caller must not learn what exists: then it says of what kind that is. */
-  | { readonly kind: "permission_denied"; readonly unseen: ResourceType | undefined }
+  | {
+      readonly kind: "permission_denied";
+      readonly needed: NeededRole;
+      readonly unseen: ResourceType | undefined;
+    }
   | { readonly kind: "invalid_argument"; readonly violations: readonly FieldViolation[] }
   | {
       readonly kind: "not_found" | "already_exists";
@@ -106,8 +119,8 @@ export const unauthenticated = (refusal: TokenRefusal): FaultError =>
   new FaultError({ kind: "unauthenticated", refusal });
 
 /** @param unseen what the caller must not learn of, when the answer is to hide that. */
-export const permissionDenied = (unseen?: ResourceType): FaultError =>
-  new FaultError({ kind: "permission_denied", unseen });
+export const permissionDenied = (needed: NeededRole, unseen?: ResourceType): FaultError =>
+  new FaultError({ kind: "permission_denied", needed, unseen });
 
 export const invalidArgument = (...violations: FieldViolation[]): FaultError =>
   new FaultError({ kind: "invalid_argument", violations });

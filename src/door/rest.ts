@@ -110,7 +110,11 @@ function isJson(contentType: string | undefined): boolean {
 }
 
 function send(res: ServerResponse, call: Call, { httpStatus, location, body }: RestAnswer): void {
-  const headers = commonHeaders(call.requestId);
+  // RFC 6749 section 5.1 wants both.
+  const headers = {
+    ...commonHeaders(call.requestId),
+    ...(isOAuth(call.method) ? { pragma: "no-cache" } : {}),
+  };
   if (location !== undefined) headers["location"] = location;
   if (body === undefined) res.writeHead(httpStatus, headers).end();
   else sendJson(res, httpStatus, headers, body);

@@ -1,6 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { Caller } from "../domain/caller.ts";
-import type { ResourceType } from "../domain/fault.ts";
+import type { NeededRole, ResourceType } from "../domain/fault.ts";
 import type { RpcName, ServiceName } from "./services.ts";
 
 /**
@@ -10,7 +10,7 @@ import type { RpcName, ServiceName } from "./services.ts";
  * - `verifier_or_administrator`: either of the two.
  * - `public`: everybody. No token is looked for.
  */
-export type Access = "tenant_administrator" | "verifier" | "verifier_or_administrator" | "public";
+export type Access = NeededRole | "public";
 
 /** Which roles of a token mean what here. */
 export interface RoleRules {
@@ -92,7 +92,7 @@ export function accessOf(method: DescMethod): AccessRow {
 }
 
 /** Decides from the token alone, before anything is looked up, so that a refusal says nothing about what exists. */
-export function mayCall(may: Exclude<Access, "public">, caller: Caller, rules: RoleRules): boolean {
+export function mayCall(may: NeededRole, caller: Caller, rules: RoleRules): boolean {
   const isAdministrator = hasAny(caller, rules.administratorRoles);
   const isVerifier = hasAny(caller, [...rules.verifierRoles, ...rules.platformVerifierRoles]);
   switch (may) {

@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { Fault, FieldViolation } from "../domain/fault.ts";
+import type { Fault, FieldViolation, NeededRole } from "../domain/fault.ts";
 import { refusalStatus, unseenStatus } from "./refusal-status.ts";
 import { badRequest, retryInfo, type Status, status } from "./status.ts";
 
@@ -20,7 +20,7 @@ export function statusOf(fault: Fault): Status {
         ? status(
             Code.PermissionDenied,
             "PERMISSION_DENIED",
-            "this call needs an administrator role in the token",
+            `this call needs ${NEEDED[fault.needed]} role in the token`,
           )
         : unseenStatus(fault.unseen);
     case "invalid_argument":
@@ -106,6 +106,12 @@ export function statusOf(fault: Fault): Status {
   }
 }
 
+const NEEDED: Readonly<Record<NeededRole, string>> = {
+  tenant_administrator: "an administrator",
+  verifier: "a verifier",
+  verifier_or_administrator: "a verifier or administrator",
+};
+
 /** The fault as the error that Connect and gRPC-Web serialize. */
 export function toConnectError(fault: Fault): ConnectError {
   const { code, message, details } = statusOf(fault);
@@ -139,6 +145,15 @@ function unavailableStatus(fault: Extract<Fault, { kind: "unavailable" }>): Stat
           ? "the answer of the database was lost so the call may have taken effect - list before you try again"
           : "the database cannot answer now - try again",
         { in_doubt: String(fault.inDoubt) },
+        ...details,
+      );
+    case "signing_key":
+      // They are kept in the database, so that is what is away, or does not have the ones that this server can open.
+      return status(
+        Code.Unavailable,
+        "DATABASE_UNAVAILABLE",
+        "the keys for access tokens cannot be had now - try again",
+        { in_doubt: "false" },
         ...details,
       );
     case "database_queue":

@@ -19,10 +19,12 @@ const unavailable = (part: Extract<Fault, { kind: "unavailable" }>["part"], inDo
 const FAULTS: { readonly [K in Fault["kind"]]: readonly Fault[] } = {
   unauthenticated: [{ kind: "unauthenticated", refusal: "missing" }],
   permission_denied: [
-    { kind: "permission_denied", unseen: undefined },
-    { kind: "permission_denied", unseen: "ServiceAccount" },
-    { kind: "permission_denied", unseen: "Credential" },
-    { kind: "permission_denied", unseen: "Organization" },
+    { kind: "permission_denied", needed: "tenant_administrator", unseen: undefined },
+    { kind: "permission_denied", needed: "verifier", unseen: undefined },
+    { kind: "permission_denied", needed: "verifier_or_administrator", unseen: undefined },
+    { kind: "permission_denied", needed: "tenant_administrator", unseen: "ServiceAccount" },
+    { kind: "permission_denied", needed: "tenant_administrator", unseen: "Credential" },
+    { kind: "permission_denied", needed: "tenant_administrator", unseen: "Organization" },
   ],
   invalid_argument: [
     { kind: "invalid_argument", violations: [] },

@@ -19,7 +19,7 @@ export function requireAccess(call: Call, rules: RoleRules): void {
   if (may === "public") return;
   const { verifiedCaller } = call;
   if (verifiedCaller === undefined) throw unauthenticated("missing");
-  if (!mayCall(may, verifiedCaller, rules)) throw permissionDenied(unseen);
+  if (!mayCall(may, verifiedCaller, rules)) throw permissionDenied(may, unseen);
   if (hasAny(verifiedCaller, rules.platformVerifierRoles)) call.reach = "platform";
   call.grantableRoles = hasAny(verifiedCaller, rules.organizationAdministratorRoles)
     ? "all"
