@@ -50,7 +50,8 @@ export async function runHttpLoad(load: HttpLoad, durationMs: number): Promise<L
 
 export function summarize(latencies: number[], failures: number, tookMs: number): LoadResult {
   latencies.sort((a, b) => a - b);
-  const at = (share: number) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
+  const at = (share: number) =>
+    latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
   return {
     answers: latencies.length,
     failures,

@@ -9,6 +9,8 @@ export interface Measured {
   cpuSeconds(): number;
   /** The first line of its output that is JSON and fits. */
   line<T>(fits: (line: Record<string, unknown>) => boolean): Promise<T>;
+  /** Resolves once the process has ended. */
+  readonly exited: Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -52,6 +54,7 @@ export function start(
         for (const line of lines) look(line);
         void exited.then(() => reject(new Error(`${file} ended: ${lines.slice(-3).join(" ")}`)));
       }),
+    exited,
     async stop() {
       child.kill("SIGTERM");
       await exited;

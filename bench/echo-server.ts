@@ -1,0 +1,54 @@
+/**
+ * A gRPC server with our door, our chain of interceptors and our access table, whose VerifyCredential answers the same
+ * principal every time: what is left when the check itself is taken out. TOKEN is the bearer token that it accepts.
+ */
+import { openGrpcDoor } from "../src/door/grpc.ts";
+import { LIMITS } from "../src/limits.ts";
+import { createLog } from "../src/observability/log.ts";
+import { createMetrics } from "../src/observability/metrics.ts";
+import { createKernel, type KernelOptions } from "../src/rpc/kernel.ts";
+import { SERVICES } from "../src/rpc/services.ts";
+
+const principal = {
+  organizationId: "bench",
+  serviceAccountId: "sa-0",
+  serviceAccountUid: "00000000-0000-0000-0000-000000000000",
+  clientId: "sa-0@bench.iam",
+  credentialId: "cred-00000000000000000000",
+  scope: 1,
+  scopeId: "bench",
+  roles: ["a", "b"],
+  expiresAt: { seconds: 2_000_000_000n, nanos: 0 },
+};
+
+const handlers = Object.fromEntries(
+  Object.entries(SERVICES).map(([name]) => [name, {}]),
+) as unknown as KernelOptions["handlers"];
+handlers.VerificationService = {
+  verifyCredential: async () => ({ result: { case: "principal", value: principal } }),
+};
+
+const caller = {
+  issuer: "bench",
+  subject: "bench",
+  organizationId: "bench",
+  roles: ["verifier"],
+  expiresAtMs: Number.MAX_SAFE_INTEGER,
+};
+const kernel = createKernel({
+  handlers,
+  verifyToken: async () => caller,
+  roles: {
+    administratorRoles: ["admin"],
+    organizationAdministratorRoles: ["admin"],
+    verifierRoles: ["verifier"],
+    platformVerifierRoles: [],
+  },
+  recordRefusal: async () => {},
+  deadlines: LIMITS,
+  log: createLog("warn"),
+  metrics: createMetrics(),
+});
+const door = await openGrpcDoor({ ...LIMITS, kernel, host: "127.0.0.1", port: 0, reflection: false });
+process.stdout.write(`${JSON.stringify({ address: `127.0.0.1:${door.port}` })}\n`);
+process.on("SIGTERM", () => process.exit(0));
