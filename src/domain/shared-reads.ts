@@ -1,3 +1,4 @@
+import { abortFault } from "./fault.ts";
 import { waitFor } from "./wait-for.ts";
 
 export interface SharedReadsOptions {
@@ -18,24 +19,27 @@ interface Waiting<Question, Answer> {
 
 /**
  * Lets callers that wait at the same moment share one read, which is sent after all of their questions have arrived: so
- * nobody is answered from a state that is older than his call. A caller who leaves takes nothing from the others.
+ * nobody is answered from a state that is older than his call. A caller who leaves takes nothing from the others, and his
+ * question with him unless it was sent: while a database hangs, callers come and go.
  * @param read answers each question in its place.
  */
 export function shareReads<Question, Answer>(
   read: (questions: readonly Question[]) => Promise<readonly Answer[]>,
   { readsMax, questionsMax }: SharedReadsOptions,
 ): Ask<Question, Answer> {
-  const waiting: Waiting<Question, Answer>[] = [];
+  const waiting = new Set<Waiting<Question, Answer>>();
   let reading = 0;
   let isScheduled = false;
 
   /** After what has arrived in this turn of the event loop: calls that come over one connection come together. */
   function schedule(): void {
-    if (isScheduled || reading >= readsMax || waiting.length === 0) return;
+    if (isScheduled || reading >= readsMax || waiting.size === 0) return;
     isScheduled = true;
     setImmediate(() => {
       isScheduled = false;
-      void readTogether(waiting.splice(0, questionsMax));
+      const together = [...waiting].slice(0, questionsMax);
+      for (const asked of together) waiting.delete(asked);
+      if (together.length > 0) void readTogether(together);
       schedule();
     });
   }
@@ -52,10 +56,16 @@ export function shareReads<Question, Answer>(
     schedule();
   }
 
-  return (question, signal) => {
+  return async (question, signal) => {
+    if (signal.aborted) throw abortFault(signal);
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    waiting.push({ question, resolve, reject });
+    const asked = { question, resolve, reject };
+    waiting.add(asked);
     schedule();
-    return waitFor(promise, signal);
+    try {
+      return await waitFor(promise, signal);
+    } finally {
+      waiting.delete(asked);
+    }
   };
 }
