@@ -1,3 +1,4 @@
+import { abortFault } from "../domain/fault.ts";
 import { waitFor } from "../domain/wait-for.ts";
 import type { Hasher } from "./hasher.ts";
 import type { StoredHash, VerifiedSecrets } from "./verified-secrets.ts";
@@ -11,8 +12,8 @@ export interface SecretMatcher {
   mismatch(secret: string, signal: AbortSignal): Promise<false>;
 }
 
-/** No secret hashes to this: it stands for a hash that was never stored, at the cost of every other. */
-const decoyOf = (hasher: Pick<Hasher, "hash">): Promise<string> => hasher.hash("keyturn decoy");
+/** Nobody can present this as a secret: its hash stands for one that was never stored, at the cost of every other. */
+const DECOY = "keyturn decoy";
 
 /** Checks of one secret that run at the same moment share one hash. */
 export function createSecretMatcher(
@@ -21,6 +22,16 @@ export function createSecretMatcher(
 ): SecretMatcher {
   const checking = new Map<string, Promise<boolean>>();
   let decoy: Promise<string> | undefined;
+
+  function decoyHash(): Promise<string> {
+    decoy ??= hasher.hash(DECOY).catch((err) => {
+      decoy = undefined;
+      throw err;
+    });
+    return decoy;
+  }
+  // Before anybody asks: the first mismatch must take no longer than the next. What fails now is made again then.
+  decoyHash().catch(() => {});
 
   /** Not with the caller's signal: others may wait for the same hash. */
   function checkOnce(secret: string, stored: StoredHash): Promise<boolean> {
@@ -40,10 +51,13 @@ export function createSecretMatcher(
 
   return {
     isKnown: (secret, stored) => verified.has(secret, stored),
-    matches: (secret, stored, signal) => waitFor(checkOnce(secret, stored), signal),
+    async matches(secret, stored, signal) {
+      if (signal.aborted) throw abortFault(signal);
+      return waitFor(checkOnce(secret, stored), signal);
+    },
     async mismatch(secret, signal) {
-      decoy ??= decoyOf(hasher);
-      await hasher.verify(await decoy, secret, signal);
+      const secretHash = await waitFor(decoyHash(), signal);
+      await waitFor(checkOnce(secret, { credentialUid: "", secretHash }), signal);
       return false;
     },
   };
