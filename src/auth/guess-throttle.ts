@@ -1,3 +1,5 @@
+import { canonicalAddress } from "../domain/address.ts";
+
 /** How many wrong guesses a key may make: at once, and then again one each so many milliseconds. */
 export interface GuessLimit {
   readonly guessesMax: number;
@@ -56,16 +58,9 @@ export function createGuessThrottle(
 
 /** Whoever has one address of an IPv6 network has 2^64 of them: the network is the source, in one spelling. */
 export function sourceKeyOf(address: string): string {
-  if (!address.includes(":")) return address;
-  const [head = "", tail] = address.toLowerCase().split("::") as [string, string?];
-  const groups = head === "" ? [] : head.split(":");
-  const tailCount = tail === undefined || tail === "" ? 0 : tail.split(":").length;
-  const full =
-    tail === undefined
-      ? groups
-      : [...groups, ...Array<string>(Math.max(0, 8 - groups.length - tailCount)).fill("0")];
-  return `${full
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, ""))
-    .join(":")}::/64`;
+  const canonical = canonicalAddress(address) ?? address;
+  if (!canonical.includes(":")) return canonical;
+  const [head = [], tail = []] = canonical.split("::").map((part) => part.split(":").filter(Boolean));
+  const zeros = Array<string>(Math.max(0, 8 - head.length - tail.length)).fill("0");
+  return `${[...head, ...zeros, ...tail].slice(0, 4).join(":")}::/64`;
 }

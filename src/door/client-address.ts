@@ -1,4 +1,5 @@
-import { BlockList, isIP, isIPv4, isIPv6, SocketAddress } from "node:net";
+import { BlockList, isIP, isIPv4, isIPv6 } from "node:net";
+import { canonicalAddress } from "../domain/address.ts";
 
 /**
  * Whose call it is: from the peer of its connection (an IP literal without a port) and the lines of its
@@ -23,7 +24,8 @@ const HEADER_ENTRIES_MAX = 32;
 export function createClientAddress(trustedProxies: readonly string[]): ClientAddressOf {
   const isTrusted = trustIn(trustedProxies);
   return (peer, forwardedFor) => {
-    const nearest = plainAddress(peer);
+    // Of a peer that has gone nothing is known.
+    const nearest = peer === undefined ? undefined : canonicalAddress(peer);
     if (nearest === undefined || forwardedFor === undefined || !isTrusted(nearest)) return nearest;
     let hop = nearest;
     for (const entry of entriesFromTheEnd(forwardedFor)) {
@@ -67,21 +69,5 @@ function addressIn(entry: string): string | undefined {
   const [, ipv4 = "", bracketed, bare = ""] = ENTRY.exec(entry.trim()) ?? [];
   if (isIPv4(ipv4)) return ipv4;
   const ipv6 = bracketed ?? bare;
-  return isIPv6(ipv6) ? plainAddress(canonical(ipv6)) : undefined;
+  return isIPv6(ipv6) ? canonicalAddress(ipv6) : undefined;
 }
-
-/** One spelling for one address, so that `::ffff:c000:201` is seen to be IPv4 as well. */
-function canonical(ipv6: string): string {
-  return new SocketAddress({ address: withoutZone(ipv6), family: "ipv6" }).address;
-}
-
-/**
- * An address as PostgreSQL's `inet` takes it: `::ffff:192.0.2.1` is how a dual-stack socket writes an IPv4 peer,
- * `%eth0` names a link of this machine, and of a peer that has gone nothing is known.
- */
-function plainAddress(address: string | undefined): string | undefined {
-  const plain = address === undefined ? "" : withoutZone(address).replace(/^::ffff:(?=\d+\.)/i, "");
-  return isIP(plain) === 0 ? undefined : plain;
-}
-
-const withoutZone = (address: string) => address.replace(/%.*$/, "");

@@ -1,6 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import { type GuessThrottle, sourceKeyOf } from "../auth/guess-throttle.ts";
 import type { SecretMatcher } from "../auth/secret-matcher.ts";
+import { canonicalAddress } from "../domain/address.ts";
 import { clientIdOf, type Principal, type RefusedUseReason } from "../domain/principal.ts";
 import { parseSecret, tagMatches } from "../domain/secret.ts";
 import type { CheckCredential, CheckedCredential } from "../storage/credential-checks.ts";
@@ -50,8 +51,11 @@ export type CheckSecret = (presented: PresentedSecret, signal: AbortSignal) => P
  */
 export const checkSecret =
   (deps: CheckSecretDeps): CheckSecret =>
-  async (presented, signal) => {
-    const source = presented.address === undefined ? undefined : sourceKeyOf(presented.address);
+  async (asked, signal) => {
+    // What PostgreSQL does not take for an address would fail the statement that others share.
+    const address = asked.address === undefined ? undefined : canonicalAddress(asked.address);
+    const presented = { ...asked, address };
+    const source = address === undefined ? undefined : sourceKeyOf(address);
     const outcome = (kind: Refusal): CheckOutcome => {
       deps.onChecked(kind);
       return { kind: "refused" };
@@ -62,7 +66,7 @@ export const checkSecret =
       return outcome(parsed === undefined ? "malformed" : "forged");
     }
     const guesser = `${parsed.credentialId} ${source ?? ""}`;
-    const question = { credentialId: parsed.credentialId, address: presented.address };
+    const question = { credentialId: parsed.credentialId, address };
     const found = await deps.check(question, signal);
 
     const match = await matchOf(deps, presented, found, { source, guesser }, signal);
