@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import type { Hasher } from "../auth/hasher.ts";
 import type { Mint } from "../auth/mint.ts";
 import type { Database } from "../storage/database.ts";
+import type { ExpiryWatch } from "../storage/expiry-counts.ts";
 import type { CallRecord } from "./call-record.ts";
 
 /** Prometheus metrics. No identifier of a tenant, account or credential ever becomes a label. */
@@ -18,7 +19,12 @@ export interface Metrics {
   /** What became of a check of a secret, in one word. */
   checked(outcome: string): void;
   /** Reads the gauges of these at each scrape. */
-  watch(parts: { readonly db: Database; readonly hasher: Hasher; readonly mint: Mint }): void;
+  watch(parts: {
+    readonly db: Database;
+    readonly hasher: Hasher;
+    readonly mint: Mint;
+    readonly expiries: Pick<ExpiryWatch, "counts">;
+  }): void;
   /** The exposition format, and its content type. */
   expose(): Promise<{ readonly text: string; readonly contentType: string }>;
 }
@@ -90,7 +96,7 @@ export function createMetrics(): Metrics {
     hashWaited: (waitedMs) => hashWait.observe(waitedMs / 1000),
     checkWaited: (waitedMs) => checkWait.observe(waitedMs / 1000),
     checked: (outcome) => checks.inc({ outcome }),
-    watch({ db, hasher, mint }) {
+    watch({ db, hasher, mint, expiries }) {
       const gauge = (name: string, help: string, read: () => number) =>
         new Gauge({
           name,
@@ -117,6 +123,15 @@ export function createMetrics(): Metrics {
       gauge("keyturn_hash_queue_length", "Callers that wait for a hash.", () => hasher.stats().queued);
       gauge("keyturn_database_connections_in_use", "Statements in flight.", () => db.stats().inUse);
       gauge("keyturn_database_queue_length", "Callers that wait for a connection.", () => db.stats().queued);
+      new Gauge({
+        name: "keyturn_credentials_expiring",
+        help: "Credentials that hold and expire within so many days.",
+        labelNames: ["within_days"],
+        registers,
+        collect() {
+          for (const [days, count] of expiries.counts()) this.set({ within_days: days }, count);
+        },
+      });
       counter(
         "keyturn_hash_shed_total",
         "Callers refused because the hash queue was full.",

@@ -134,9 +134,8 @@ export const credentials = keyturn.table(
     index("credentials_by_creation")
       .on(table.organizationId, table.serviceAccountId, table.createdAt, table.id)
       .where(isNull(table.deletedAt)),
-    index("credentials_of_organization_by_expiry")
-      .on(table.organizationId, table.expiresAt)
-      .where(isNull(table.deletedAt)),
+    /** Counts those that expire soon, whosever they are. */
+    index("credentials_by_expiry_alone").on(table.expiresAt).where(isNull(table.deletedAt)),
     /** A secret names its credential, and nothing else. */
     index("credentials_by_id").on(table.id),
     index("credentials_by_deletion").on(table.deletedAt).where(isNotNull(table.deletedAt)),

@@ -22,6 +22,8 @@ ALTER TABLE "keyturn"."credential_usage" ADD COLUMN "last_refused_ip" "inet";-->
 ALTER TABLE "keyturn"."credential_usage" ADD COLUMN "last_refused_user_agent" text;--> statement-breakpoint
 ALTER TABLE "keyturn"."credential_usage" ADD COLUMN "refused_count" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "keyturn"."credentials" ADD COLUMN "allowed_cidrs" "cidr"[] DEFAULT '{}' NOT NULL;--> statement-breakpoint
+DROP INDEX "keyturn"."credentials_of_organization_by_expiry";--> statement-breakpoint
+CREATE INDEX "credentials_by_expiry_alone" ON "keyturn"."credentials" USING btree ("expires_at") WHERE "keyturn"."credentials"."deleted_at" is null;--> statement-breakpoint
 CREATE INDEX "revoked_tokens_by_expiry" ON "keyturn"."revoked_tokens" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "signing_keys_by_beginning" ON "keyturn"."signing_keys" USING btree ("signs_from");--> statement-breakpoint
 CREATE INDEX "credentials_by_id" ON "keyturn"."credentials" USING btree ("id");--> statement-breakpoint

@@ -1,0 +1,59 @@
+import type { Database } from "./database.ts";
+
+/** How many credentials that hold now will have expired in so many days, by the days. */
+export type ExpiryCounts = ReadonlyMap<number, number>;
+
+export interface ExpiryWatch {
+  /** As last counted; empty before that. */
+  counts(): ExpiryCounts;
+  stop(): void;
+}
+
+export const EXPIRY_WINDOWS_DAYS = [1, 7, 14, 30] as const;
+
+const FIRST_AFTER_MS = 1_000;
+const INTERVAL_MS = 60_000;
+const COUNT_TIMEOUT_MS = 10_000;
+
+/** Counts about once a minute, beside everything else: who looks at the gauges never waits for the database. */
+export function watchExpiries(
+  db: Database,
+  options: { readonly random: () => number; readonly onError: (err: unknown) => void },
+): ExpiryWatch {
+  let counts: ExpiryCounts = new Map();
+  let timer: NodeJS.Timeout;
+  const countLater = (delayMs: number) => {
+    timer = setTimeout(() => void count(), delayMs).unref();
+  };
+  const count = async () => {
+    try {
+      counts = await countExpiries(db, AbortSignal.timeout(COUNT_TIMEOUT_MS));
+    } catch (err) {
+      options.onError(err);
+    }
+    countLater(INTERVAL_MS * (0.5 + options.random()));
+  };
+  countLater(FIRST_AFTER_MS);
+  return { counts: () => counts, stop: () => clearTimeout(timer) };
+}
+
+/** One range of an index, whatever the number of credentials that expire later. Revoked ones are not counted. */
+export async function countExpiries(db: Database, signal: AbortSignal): Promise<ExpiryCounts> {
+  const rows = await db.run<{ days: number; count: string }>(
+    signal,
+    (sql) => sql`
+      select w.days, count(c.expires_at)
+        from unnest(${[...EXPIRY_WINDOWS_DAYS].map(String)}::text[]::integer[]) w (days)
+        left join (
+          select c.expires_at
+            from keyturn.credentials c
+            join keyturn.service_accounts a on a.organization_id = c.organization_id and a.id = c.service_account_id
+            join keyturn.organizations o on o.id = c.organization_id
+           where c.deleted_at is null and c.expires_at > statement_timestamp()
+             and c.expires_at <= statement_timestamp() + make_interval(days => ${Math.max(...EXPIRY_WINDOWS_DAYS)})
+             and c.created_at >= coalesce(keyturn.revoked_before(a, o), '-infinity')) c
+          on c.expires_at <= statement_timestamp() + make_interval(days => w.days)
+       group by w.days`,
+  );
+  return new Map(rows.map(({ days, count }) => [days, Number(count)]));
+}
