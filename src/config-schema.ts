@@ -1,6 +1,8 @@
 import { z } from "zod";
 import {
+  audience,
   databaseUrl,
+  issuerName,
   issuers,
   LIFETIMES,
   lifetime,
@@ -17,6 +19,7 @@ const MISSING = "is required in production";
 
 const TOMBSTONE_RETENTION_SECONDS = 30 * 86_400;
 const EXPIRY_WARNING_SECONDS = 14 * 86_400;
+const SIGNING_KEY_SECONDS = 30 * 86_400;
 
 /** Every variable: its form, its bounds, its default. What is required in production may be absent elsewhere. */
 export function schemaOf(production: boolean, cores: number) {
@@ -38,6 +41,9 @@ export function schemaOf(production: boolean, cores: number) {
     KEYTURN_ORGANIZATION_ADMIN_ROLES: list.default(["owner", "admin"]),
     KEYTURN_VERIFIER_ROLES: list.default(["verifier"]),
     KEYTURN_PLATFORM_VERIFIER_ROLES: list.default(["platform-verifier"]),
+    KEYTURN_TOKEN_ISSUER: issuerName.optional(),
+    KEYTURN_TOKEN_AUDIENCE: audience.optional(),
+    KEYTURN_SIGNING_KEY_LIFETIME: lifetime(SIGNING_KEY_SECONDS),
     KEYTURN_ROOT_KEY: required(z.string({ error: `or KEYTURN_ROOT_KEY_FILE ${MISSING}` }).pipe(rootKeys)),
     KEYTURN_DATA_DIR: z.string().default(".keyturn"),
     KEYTURN_SECRET_PREFIX: z

@@ -68,6 +68,16 @@ export const issuers = list.refine(
   "must hold https URLs without query or fragment (http only for loopback), separated by commas",
 );
 
+/** The name of one issuer, as it stands in `iss`. */
+export const issuerName = z
+  .string()
+  .refine(
+    (name) => succeeds(() => assertIssuerName(name)),
+    "must be an https URL without query or fragment (http only for loopback)",
+  );
+
+export const audience = z.string().regex(/^[^\s,]+$/, "must be one audience");
+
 export const trustedProxies = list.refine(
   (proxies) => succeeds(() => createClientAddress(proxies)),
   "must hold addresses or CIDRs such as 10.0.0.0/8, separated by commas",

@@ -1,6 +1,6 @@
 import type { KeyRing } from "./auth/root-keys.ts";
 import { type Settings, schemaOf } from "./config-schema.ts";
-import { databaseUrl, type Env, lifetimeMistakes, readRootKeyText } from "./config-values.ts";
+import { databaseUrl, type Env, lifetimeMistakes, readRootKeyText, rootKeys } from "./config-values.ts";
 import type { CredentialPolicy } from "./domain/policy.ts";
 
 /** Everything that an operator decides, read once. Frozen, and complete or not there at all. */
@@ -28,6 +28,12 @@ export interface Config {
   /** Make a verifier of the secrets and tokens of the caller's own organization, and of all organizations. */
   readonly verifierRoles: readonly string[];
   readonly platformVerifierRoles: readonly string[];
+  /** Issuer of our access tokens. Undefined: the address of the HTTP door. */
+  readonly tokenIssuer: string | undefined;
+  /** Audience of our access tokens. */
+  readonly tokenAudience: string;
+  /** Seconds for which a key signs access tokens before it gets a successor. */
+  readonly signingKeySeconds: number;
   /** Undefined outside production: a key of the data folder's own. */
   readonly rootKeys: KeyRing | undefined;
   readonly dataDir: string;
@@ -88,6 +94,18 @@ export function readDatabaseUrl(
   return { mistakes: parsed.error.issues.map(({ message }) => `DATABASE_URL ${message}`) };
 }
 
+/** What `keyturn keys` needs besides the database: the root keys, and nothing else that a server keeps secret. */
+export function readRootKeys(
+  env: Env,
+  { readFile }: Pick<ConfigDeps, "readFile">,
+): { readonly rootKeys: KeyRing } | { readonly mistakes: readonly string[] } {
+  const { name, text, problem } = readRootKeyText(withoutEmpty(env), readFile);
+  if (problem !== undefined) return { mistakes: [problem] };
+  const parsed = rootKeys.safeParse(text, { error: () => "or KEYTURN_ROOT_KEY_FILE is required" });
+  if (parsed.success) return { rootKeys: parsed.data };
+  return { mistakes: parsed.error.issues.map(({ message }) => `${name} ${message}`) };
+}
+
 /** `NODE_ENV=prod` must not quietly mean a development issuer and seed data. */
 function modeMistakes(env: Env): string[] {
   const isKnown = [undefined, "production", "development", "test"].includes(env["NODE_ENV"]);
@@ -103,6 +121,7 @@ function withoutEmpty(env: Env): Env {
 }
 
 function toConfig(production: boolean, settings: Settings): Config {
+  const oidcAudiences = Object.freeze(settings.KEYTURN_OIDC_AUDIENCE ?? ["keyturn"]);
   return Object.freeze({
     production,
     host: settings.KEYTURN_HOST,
@@ -114,13 +133,16 @@ function toConfig(production: boolean, settings: Settings): Config {
     databaseUrl: settings.DATABASE_URL,
     databaseConnectionsMax: settings.KEYTURN_DATABASE_CONNECTIONS_MAX,
     oidcIssuers: Object.freeze(settings.KEYTURN_OIDC_ISSUER ?? []),
-    oidcAudiences: Object.freeze(settings.KEYTURN_OIDC_AUDIENCE ?? ["keyturn"]),
+    oidcAudiences,
     tenantClaim: settings.KEYTURN_TENANT_CLAIM,
     rolesClaim: settings.KEYTURN_ROLES_CLAIM,
     administratorRoles: Object.freeze(settings.KEYTURN_ADMIN_ROLES),
     organizationAdministratorRoles: Object.freeze(settings.KEYTURN_ORGANIZATION_ADMIN_ROLES),
     verifierRoles: Object.freeze(settings.KEYTURN_VERIFIER_ROLES),
     platformVerifierRoles: Object.freeze(settings.KEYTURN_PLATFORM_VERIFIER_ROLES),
+    tokenIssuer: settings.KEYTURN_TOKEN_ISSUER,
+    tokenAudience: settings.KEYTURN_TOKEN_AUDIENCE ?? oidcAudiences[0] ?? "",
+    signingKeySeconds: settings.KEYTURN_SIGNING_KEY_LIFETIME,
     rootKeys: settings.KEYTURN_ROOT_KEY,
     dataDir: settings.KEYTURN_DATA_DIR,
     secretPrefix: settings.KEYTURN_SECRET_PREFIX,

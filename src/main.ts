@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { createProgram } from "./cli/program.ts";
-import { isProduction, readConfig, readDatabaseUrl } from "./config.ts";
+import { isProduction, readConfig, readDatabaseUrl, readRootKeys } from "./config.ts";
 import { defectFields } from "./observability/log.ts";
 
 /** The process: the one file that reads the environment and the arguments, and the one that ends it. */
@@ -31,6 +31,7 @@ const program = createProgram({
   production: isProduction(process.env),
   config: (exitCode) => orExit(readConfig(process.env, deps), exitCode).config,
   databaseUrl: (exitCode) => orExit(readDatabaseUrl(process.env), exitCode).databaseUrl,
+  rootKeys: (exitCode) => orExit(readRootKeys(process.env, deps), exitCode).rootKeys,
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   isTerminal: process.stdout.isTTY === true,

@@ -15,6 +15,7 @@ const PURPOSES = {
   secretTag: "keyturn secret tag",
   pageToken: "keyturn page token",
   replay: "keyturn replay seal",
+  signingKey: "keyturn signing key seal",
 } as const;
 
 export type DerivedKeys = { readonly [Purpose in keyof typeof PURPOSES]: KeyRing };

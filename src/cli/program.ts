@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
+import type { Foundations } from "../compose.ts";
 import type { Config } from "../config.ts";
 
 /** What a command may ask of the process. */
@@ -8,6 +9,8 @@ export interface Terminal {
   config(exitCode?: number): Config;
   /** The database alone, or the end of the process: for what needs no other secret. */
   databaseUrl(exitCode?: number): string;
+  /** The root keys alone, or the end of the process. */
+  rootKeys(exitCode?: number): Foundations["rootKeys"];
   out(text: string): void;
   err(text: string): void;
   readonly isTerminal: boolean;
@@ -56,6 +59,9 @@ export function createProgram(terminal: Terminal): (argv: readonly string[]) => 
     exitCode = code;
   });
   addOrganizationCommands(program, terminal, (code) => {
+    exitCode = code;
+  });
+  addKeyCommands(program, terminal, (code) => {
     exitCode = code;
   });
   return async (argv) => {
@@ -109,6 +115,18 @@ function addOrganizationCommands(program: Command, terminal: Terminal, ended: Se
       ended(await runOrganization(terminal, verb, id, yes));
     });
   }
+}
+
+function addKeyCommands(program: Command, terminal: Terminal, ended: SetExitCode): void {
+  questions(program, "keys", "look after the keys that sign access tokens", terminal)
+    .command("rotate")
+    .description("add the next key: it is published at once and signs ten minutes later")
+    .option("--now", "it signs at once, though whoever has fetched the keys lately does not know it yet")
+    .addHelpText("after", "\nExit code: 0 there is a next key, 2 it could not be added.")
+    .action(async ({ now = false }: { now?: boolean }) => {
+      const { runKeysRotate } = await import("./keys.ts");
+      ended(await runKeysRotate(terminal, now));
+    });
 }
 
 function positiveInteger(text: string): number {

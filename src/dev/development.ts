@@ -55,7 +55,8 @@ export async function prepareDevelopment(config: Config): Promise<Development> {
   };
 }
 
-async function developmentRootKeys(dataDir: string): Promise<KeyRing> {
+/** The root key of the data folder, which is made when there is none. */
+export async function developmentRootKeys(dataDir: string): Promise<KeyRing> {
   const file = join(resolve(dataDir), "root-key");
   const parsed = parseRootKeys(
     (await readOrCreatePrivateFile(file, async () => randomBytes(32).toString("base64"))).trim(),

@@ -9,6 +9,7 @@ import { createConnectProtocols } from "./connect.ts";
 import { errorEnvelope, sendFault } from "./http-answer.ts";
 import { type HttpTimeouts, type OpenDoor, openHttpServer, type Refusal } from "./http-server.ts";
 import { createRestEdge, type OpenHttpCall } from "./rest.ts";
+import { answerWellKnown, type WellKnown } from "./well-known.ts";
 
 export interface HttpDoorOptions {
   readonly kernel: Kernel;
@@ -18,6 +19,8 @@ export interface HttpDoorOptions {
   readonly headerBytesMax: number;
   /** Whose call it is. Default: the peer's, whatever it forwards. */
   readonly clientAddressOf?: ClientAddressOf;
+  /** Absent, there are no such paths. */
+  readonly wellKnown?: WellKnown;
   /** Default: 10 s for the headers, 15 s for the whole request, 65 s between two, looked at every 2 s. */
   readonly timeouts?: HttpTimeouts;
   /** Told of a request that was refused before it became a call: a bad Host, no such path, not HTTP. */
@@ -36,6 +39,7 @@ const TIMEOUTS: HttpTimeouts = {
 /** HTTP/1.1 without TLS: Connect, gRPC-Web and the REST edge. */
 export async function openHttpDoor(options: HttpDoorOptions): Promise<OpenDoor> {
   const { kernel, messageBytesMax, headerBytesMax, clientAddressOf = createClientAddress([]) } = options;
+  const { wellKnown } = options;
   const connect = createConnectProtocols(kernel, messageBytesMax);
   const rest = createRestEdge(kernel, messageBytesMax);
 
@@ -44,6 +48,7 @@ export async function openHttpDoor(options: HttpDoorOptions): Promise<OpenDoor> 
     try {
       requireSaneHost(req);
       const [path = ""] = (req.url ?? "").split("?", 1);
+      if (wellKnown !== undefined && answerWellKnown(wellKnown, path, req, res)) return;
       await (connect.offers(path) ? connect.handle(path, req, res, open) : rest.handle(req, res, open));
     } catch (err) {
       const requestId = requestIdFrom(req.headers["x-request-id"]?.toString());

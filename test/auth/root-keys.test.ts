@@ -53,6 +53,7 @@ test("every derived key is HKDF-SHA256 of the root key, frozen", () => {
     secretTag: "6a67f035a4cd8e9a91be5d45b4be38dfe7fbe1b1777ce311acc40fecee57a579",
     pageToken: "b324261d64901dba4c5fac314e4be0c87c7782682de4db76652fec5af62126cd",
     replay: "844d423d026f555fdc723ff29b5cd6c632c0a3d541f9acd5b482e664ab42c9be",
+    signingKey: "3e8535c5b3139eead13d5d20bcb48cebd451cf0da00a13f7c23ea3d148255568",
   };
   const actual = derived.map(([purpose, [current]]) => [purpose, current.export().toString("hex")]);
   assert.deepEqual(Object.fromEntries(actual), expected);

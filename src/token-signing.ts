@@ -1,0 +1,81 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { type AccessTokens, createAccessTokens } from "./auth/access-token.ts";
+import type { KeyRing } from "./auth/root-keys.ts";
+import { createSigningKeyRing, type SigningKeyEvent, type SigningKeyRing } from "./auth/signing-key-ring.ts";
+import type { Config } from "./config.ts";
+import { unavailable } from "./domain/fault.ts";
+import type { WellKnown } from "./door/well-known.ts";
+import { defectFields, type Log } from "./observability/log.ts";
+import type { Database } from "./storage/database.ts";
+import { openSigningKeys } from "./storage/signing-keys.ts";
+
+export interface TokenSigningParts {
+  readonly config: Config;
+  readonly db: Database;
+  readonly sealingKeys: KeyRing;
+  readonly log: Log;
+}
+
+export interface TokenSigning {
+  readonly accessTokens: AccessTokens;
+  /** Loads from the beginning, until it is stopped. */
+  readonly ring: SigningKeyRing;
+  /** What the HTTP door publishes. */
+  readonly wellKnown: WellKnown;
+  /** To be told the HTTP door's own URL: the issuer, unless one is configured. */
+  opened(httpUrl: string): void;
+}
+
+const NOT_OPEN_RETRY_MS = 1_000;
+
+/** What access tokens are signed, read and published with. */
+export function createTokenSigning({ config, db, sealingKeys, log }: TokenSigningParts): TokenSigning {
+  const ring = createSigningKeyRing({
+    ...openSigningKeys(db),
+    sealingKeys,
+    keyAgeSecondsMax: config.signingKeySeconds,
+    randomBytes,
+    onEvent: (event) => logEvent(log, event),
+  });
+  let url: string | undefined;
+  const issuer = () => {
+    const name = config.tokenIssuer ?? url;
+    if (name === undefined) throw unavailable("signing_key", NOT_OPEN_RETRY_MS);
+    return name;
+  };
+  return {
+    ring,
+    accessTokens: createAccessTokens({
+      ring,
+      issuer,
+      audience: config.tokenAudience,
+      now: ring.databaseNow,
+      randomUUID,
+    }),
+    wellKnown: { issuer, publicKeys: ring.publicKeys },
+    opened(httpUrl) {
+      url = httpUrl;
+      if (config.production && config.tokenIssuer === undefined)
+        log.event("warn", "tokens name this door as their issuer: set KEYTURN_TOKEN_ISSUER", { issuer: url });
+    },
+  };
+}
+
+function logEvent(log: Log, event: SigningKeyEvent): void {
+  switch (event.kind) {
+    case "added":
+      log.event("info", "signing key added", { kid: event.kid });
+      break;
+    case "changed":
+      log.event(event.skipped.length === 0 ? "info" : "error", "signing keys loaded", {
+        kids: event.kids,
+        skipped: event.skipped,
+      });
+      break;
+    case "failed":
+      log.event("warn", "signing keys failed", {
+        retry_ms: event.retryDelayMs,
+        ...defectFields(event.err),
+      });
+  }
+}
