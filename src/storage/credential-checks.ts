@@ -1,6 +1,7 @@
 import type { Principal, RefusedUseReason } from "../domain/principal.ts";
 import { type Ask, shareReads } from "../domain/shared-reads.ts";
 import type { Database } from "./database.ts";
+import { timeLimit } from "./time-limit.ts";
 
 /** Which credential a secret names, and where it was presented. */
 export interface CheckQuestion {
@@ -47,7 +48,7 @@ export function openCredentialChecks(db: Database): CheckCredential {
     const ids = questions.map(({ credentialId }) => credentialId);
     const addresses = questions.map(({ address }) => address ?? "");
     const rows = await db.run<CheckRow>(
-      AbortSignal.timeout(READ_TIMEOUT_MS),
+      timeLimit(READ_TIMEOUT_MS),
       (sql) => sql`
         select place, organization_id, service_account_id, service_account_uid, credential_uid, secret_hash, expires_at,
                scope, scope_id, roles, refusal, checked_at

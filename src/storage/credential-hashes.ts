@@ -1,5 +1,6 @@
 import type { Principal } from "../domain/principal.ts";
 import type { Database } from "./database.ts";
+import { timeLimit } from "./time-limit.ts";
 
 /** Puts a hash of today's cost in the place of the one that a secret was just checked by. */
 export type ReplaceHash = (principal: Principal, oldHash: string, newHash: string) => Promise<void>;
@@ -10,7 +11,7 @@ export const openCredentialHashes =
   (db: Database): ReplaceHash =>
   async ({ organizationId, serviceAccountId, credentialUid }, oldHash, newHash) => {
     await db.run(
-      AbortSignal.timeout(WRITE_TIMEOUT_MS),
+      timeLimit(WRITE_TIMEOUT_MS),
       (sql) => sql`select keyturn.rehash_credential(
         ${organizationId}, ${serviceAccountId}, ${credentialUid}, ${oldHash}, ${newHash})`,
     );

@@ -133,7 +133,7 @@ async function within<T>(timeoutMs: number, work: PromiseLike<T>): Promise<T> {
 }
 
 /** The driver knows arrays only after a round trip of its own at each connection, so that ours tell it of the one kind we send. */
-const TEXT_ARRAY = {
+export const TEXT_ARRAY = {
   to: 1009,
   from: [1009],
   serialize: (items: readonly string[]) =>
