@@ -1,5 +1,6 @@
 import type { Principal, RefusedUseReason } from "../domain/principal.ts";
 import type { Database } from "./database.ts";
+import { timeLimit } from "./time-limit.ts";
 
 /** From where a secret was presented. */
 export interface Presented {
@@ -10,7 +11,7 @@ export interface Presented {
 export interface UsageRecorder {
   used(principal: Principal, presented: Presented): void;
   refused(principal: Principal, presented: Presented, reason: RefusedUseReason): void;
-  /** Writes down what has gathered, and what gathers meanwhile. Rejects when it cannot; nothing is forgotten then. */
+  /** Writes down what has gathered until now. Rejects when it cannot; nothing is forgotten then. */
   flush(): Promise<void>;
   /** Credentials whose uses wait to be written. */
   pending(): number;
@@ -22,19 +23,23 @@ export interface UsageRecorderOptions {
   readonly onError: (err: unknown) => void;
 }
 
-interface Uses {
-  readonly organization_id: string;
-  readonly service_account_id: string;
-  readonly credential_id: string;
-  used_at?: Date;
-  used_ip?: string | undefined;
-  used_user_agent?: string | undefined;
-  use_count: number;
-  refused_at?: Date;
-  refused_reason?: RefusedUseReason;
-  refused_ip?: string | undefined;
-  refused_user_agent?: string | undefined;
-  refused_count: number;
+/** The last of the uses that were allowed, or of those that were refused. */
+interface LastUse {
+  readonly at: Date;
+  readonly address: string | undefined;
+  readonly userAgent: string | undefined;
+}
+
+interface LastRefusedUse extends LastUse {
+  readonly reason: RefusedUseReason;
+}
+
+/** No more of the principal than is written: there may be many. */
+interface Uses extends Pick<Principal, "organizationId" | "serviceAccountId" | "credentialId"> {
+  used: LastUse | undefined;
+  useCount: number;
+  refused: LastRefusedUse | undefined;
+  refusedCount: number;
 }
 
 const USER_AGENT_LENGTH_MAX = 255;
@@ -54,30 +59,32 @@ export function startUsageRecorder(db: Database, options: UsageRecorderOptions):
   function usesOf({ organizationId, serviceAccountId, credentialId }: Principal): Uses | undefined {
     const known = gathered.get(credentialId);
     if (known !== undefined || gathered.size >= PENDING_MAX) return known;
-    const fresh: Uses = {
-      organization_id: organizationId,
-      service_account_id: serviceAccountId,
-      credential_id: credentialId,
-      use_count: 0,
-      refused_count: 0,
-    };
+    const ids = { organizationId, serviceAccountId, credentialId };
+    const fresh: Uses = { ...ids, used: undefined, useCount: 0, refused: undefined, refusedCount: 0 };
     gathered.set(credentialId, fresh);
     return fresh;
   }
 
+  /** What is there now. What comes meanwhile waits for its own interval: a busy server would never be done with it. */
   async function writeDown(): Promise<void> {
-    while (gathered.size > 0) {
-      const rows = [...gathered.values()].slice(0, ROWS_MAX);
-      for (const { credential_id } of rows) gathered.delete(credential_id);
-      try {
-        await db.run(
-          AbortSignal.timeout(WRITE_TIMEOUT_MS),
-          (sql) => sql`select keyturn.record_uses(${sql.json(rows as never)})`,
-        );
-      } catch (err) {
-        for (const row of rows) gathered.set(row.credential_id, merged(row, gathered.get(row.credential_id)));
-        throw err;
-      }
+    const ids = [...gathered.keys()];
+    for (let start = 0; start < ids.length; start += ROWS_MAX)
+      await write(ids.slice(start, start + ROWS_MAX));
+  }
+
+  async function write(ids: readonly string[]): Promise<void> {
+    const taken = ids.flatMap((id) => gathered.get(id) ?? []);
+    for (const id of ids) gathered.delete(id);
+    const rows = taken.map(toRow);
+    try {
+      await db.run(
+        timeLimit(WRITE_TIMEOUT_MS),
+        (sql) => sql`select keyturn.record_uses(${sql.json(rows as never)})`,
+      );
+    } catch (err) {
+      for (const uses of taken)
+        gathered.set(uses.credentialId, merged(uses, gathered.get(uses.credentialId)));
+      throw err;
     }
   }
 
@@ -94,22 +101,17 @@ export function startUsageRecorder(db: Database, options: UsageRecorderOptions):
   }, options.intervalMs).unref();
 
   return {
-    used(principal, { address, userAgent }) {
+    used(principal, presented) {
       const uses = usesOf(principal);
       if (uses === undefined) return;
-      uses.used_at = principal.checkedAt;
-      uses.used_ip = address;
-      uses.used_user_agent = plainText(userAgent);
-      uses.use_count += 1;
+      uses.used = newest(uses.used, lastUse(principal, presented));
+      uses.useCount += 1;
     },
-    refused(principal, { address, userAgent }, reason) {
+    refused(principal, presented, reason) {
       const uses = usesOf(principal);
       if (uses === undefined) return;
-      uses.refused_at = principal.checkedAt;
-      uses.refused_reason = reason;
-      uses.refused_ip = address;
-      uses.refused_user_agent = plainText(userAgent);
-      uses.refused_count += 1;
+      uses.refused = newest(uses.refused, { ...lastUse(principal, presented), reason });
+      uses.refusedCount += 1;
     },
     flush,
     pending: () => gathered.size,
@@ -117,16 +119,45 @@ export function startUsageRecorder(db: Database, options: UsageRecorderOptions):
   };
 }
 
-/** What could not be written, with what has happened since, which is the newer. */
-function merged(old: Uses, newer: Uses | undefined): Uses {
-  if (newer === undefined) return old;
+const lastUse = ({ checkedAt }: Principal, { address, userAgent }: Presented): LastUse => ({
+  at: checkedAt,
+  address,
+  userAgent: plainText(userAgent),
+});
+
+/** Checks do not end in the order in which they read the clock. */
+function newest<Use extends LastUse>(one: Use | undefined, other: Use | undefined): Use | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return one.at > other.at ? one : other;
+}
+
+/** What could not be written, with what has happened since. */
+function merged(old: Uses, since: Uses | undefined): Uses {
+  if (since === undefined) return old;
   return {
     ...old,
-    ...newer,
-    use_count: old.use_count + newer.use_count,
-    refused_count: old.refused_count + newer.refused_count,
+    used: newest(old.used, since.used),
+    useCount: old.useCount + since.useCount,
+    refused: newest(old.refused, since.refused),
+    refusedCount: old.refusedCount + since.refusedCount,
   };
 }
+
+/** As the database function takes it. What is undefined is absent. */
+const toRow = ({ used, refused, ...uses }: Uses) => ({
+  organization_id: uses.organizationId,
+  service_account_id: uses.serviceAccountId,
+  credential_id: uses.credentialId,
+  used_at: used?.at,
+  used_ip: used?.address,
+  used_user_agent: used?.userAgent,
+  use_count: uses.useCount,
+  refused_at: refused?.at,
+  refused_reason: refused?.reason,
+  refused_ip: refused?.address,
+  refused_user_agent: refused?.userAgent,
+  refused_count: uses.refusedCount,
+});
 
 /** A stranger's text, made fit to be stored: PostgreSQL takes no NUL, and no half of a pair. */
 const plainText = (text: string | undefined): string | undefined =>
