@@ -69,12 +69,11 @@ export const issuers = list.refine(
 );
 
 /** The name of one issuer, as it stands in `iss`. */
-export const issuerName = z
-  .string()
-  .refine(
-    (name) => succeeds(() => assertIssuerName(name)),
-    "must be an https URL without query or fragment (http only for loopback)",
-  );
+export const issuerName = z.string().refine(
+  // A comma may stand in a URL, but whoever is to trust this issuer lists it among others.
+  (name) => !name.includes(",") && succeeds(() => assertIssuerName(name)),
+  "must be one https URL without query or fragment (http only for loopback)",
+);
 
 export const audience = z.string().regex(/^[^\s,]+$/, "must be one audience");
 

@@ -1,7 +1,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { type AccessTokens, createAccessTokens } from "./auth/access-token.ts";
 import type { KeyRing } from "./auth/root-keys.ts";
-import { createSigningKeyRing, type SigningKeyEvent, type SigningKeyRing } from "./auth/signing-key-ring.ts";
+import { createSigningKeyRing, type SigningKeyRing } from "./auth/signing-key-ring.ts";
+import type { SigningKeyEvent } from "./auth/signing-key-ring-deps.ts";
 import type { Config } from "./config.ts";
 import { unavailable } from "./domain/fault.ts";
 import type { WellKnown } from "./door/well-known.ts";

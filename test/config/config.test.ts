@@ -24,6 +24,9 @@ const DEFAULTS: Config = {
   organizationAdministratorRoles: ["owner", "admin"],
   verifierRoles: ["verifier"],
   platformVerifierRoles: ["platform-verifier"],
+  tokenIssuer: undefined,
+  tokenAudience: "keyturn",
+  signingKeySeconds: 30 * DAY,
   rootKeys: undefined,
   dataDir: ".keyturn",
   secretPrefix: "plt",
@@ -82,7 +85,14 @@ const VARIABLES: { env: Env; sets: Partial<typeof rest> | { policy: Partial<Conf
     env: { KEYTURN_OIDC_ISSUER: "https://a.example, https://b.example/tenant," },
     sets: { oidcIssuers: ["https://a.example", "https://b.example/tenant"] },
   },
-  { env: { KEYTURN_OIDC_AUDIENCE: "one,two" }, sets: { oidcAudiences: ["one", "two"] } },
+  {
+    env: { KEYTURN_OIDC_AUDIENCE: "one,two", KEYTURN_TOKEN_AUDIENCE: "three" },
+    sets: { oidcAudiences: ["one", "two"], tokenAudience: "three" },
+  },
+  { env: { KEYTURN_TOKEN_ISSUER: "https://a.example/b/" }, sets: { tokenIssuer: "https://a.example/b/" } },
+  { env: { KEYTURN_TOKEN_ISSUER: "http://[::1]:8080" }, sets: { tokenIssuer: "http://[::1]:8080" } },
+  { env: { KEYTURN_TOKEN_AUDIENCE: "things" }, sets: { tokenAudience: "things" } },
+  { env: { KEYTURN_SIGNING_KEY_LIFETIME: "12h" }, sets: { signingKeySeconds: DAY / 2 } },
   { env: { KEYTURN_TENANT_CLAIM: "org" }, sets: { tenantClaim: "org" } },
   { env: { KEYTURN_ROLES_CLAIM: "realm_access.roles" }, sets: { rolesClaim: "realm_access.roles" } },
   { env: { KEYTURN_ADMIN_ROLES: " boss , chief " }, sets: { administratorRoles: ["boss", "chief"] } },
@@ -142,6 +152,10 @@ test("nothing in a configuration can be changed", () => {
   ]) {
     assert.equal(Object.isFrozen(part), true);
   }
+});
+
+test("access tokens are for the first audience, unless another is named", () => {
+  assert.equal(configOf({ KEYTURN_OIDC_AUDIENCE: "one,two" }).tokenAudience, "one");
 });
 
 test("a root key comes from the file as well, with the retired ones behind it", () => {

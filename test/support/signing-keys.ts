@@ -1,12 +1,8 @@
 import assert from "node:assert/strict";
 import { createSecretKey, randomBytes } from "node:crypto";
 import type { KeyRing } from "../../src/auth/root-keys.ts";
-import {
-  createSigningKeyRing,
-  type SigningKeyEvent,
-  type SigningKeyRing,
-  type SigningKeyRingDeps,
-} from "../../src/auth/signing-key-ring.ts";
+import { createSigningKeyRing, type SigningKeyRing } from "../../src/auth/signing-key-ring.ts";
+import type { SigningKeyEvent, SigningKeyRingDeps } from "../../src/auth/signing-key-ring-deps.ts";
 import type { NewSigningKey, StoredSigningKey } from "../../src/domain/signing-key.ts";
 import { eventually } from "./eventually.ts";
 import { type ManualClock, manualClock } from "./manual-clock.ts";
