@@ -45,7 +45,9 @@ export function withBasic(call: Call, fields: JsonObject): JsonObject {
   const [, id, secret] = /^([^:]*):(.*)$/s.exec(Buffer.from(encoded, "base64").toString()) ?? [];
   if (id === undefined || secret === undefined) throw invalidRequest("the Basic authorization is malformed");
   const [clientId, clientSecret] = [formDecoded(id), formDecoded(secret)];
-  const isTwice = "client_secret" in fields || (fields["client_id"] ?? clientId) !== clientId;
+  // In JSON `null` means absent.
+  const isTwice =
+    (fields["client_secret"] ?? null) !== null || (fields["client_id"] ?? clientId) !== clientId;
   if (isTwice) throw invalidRequest("client id and secret come in the header and in the body");
   return { ...fields, client_id: clientId, client_secret: clientSecret };
 }
@@ -69,11 +71,21 @@ function textOf(bytes: Uint8Array): string {
 /** `{"error":"…","error_description":"…"}` (RFC 6749 section 5.2, RFC 6750 section 3.1). */
 export function sendOAuthFault(res: ServerResponse, call: Call, fault: Fault): void {
   const { message } = statusOf(fault);
-  const headers = { ...commonHeaders(call.requestId), ...faultHeaders(fault), pragma: "no-cache" };
-  sendJson(res, oauthStatusOf(fault), headers, { error: oauthErrorOf(fault), error_description: message });
+  const error = oauthErrorOf(fault);
+  const headers = {
+    ...commonHeaders(call.requestId),
+    ...(error === "temporarily_unavailable" ? RETRY : {}),
+    ...faultHeaders(fault),
+    pragma: "no-cache",
+  };
+  sendJson(res, oauthStatusOf(fault), headers, { error, error_description: message });
 }
 
+/** All of these calls may be repeated, also when nobody knows whether one took effect. */
+const RETRY = { "retry-after": "1" };
+
 function oauthStatusOf(fault: Fault): number {
+  if (fault.kind === "lock_timeout") return 503;
   return oauthErrorOf(fault) === "invalid_request" ? 400 : httpStatusOf(statusOf(fault));
 }
 
@@ -88,6 +100,7 @@ function oauthErrorOf(fault: Fault): string {
     case "permission_denied":
       return "insufficient_scope";
     case "too_many_attempts":
+    case "lock_timeout":
     case "unavailable":
     case "deadline_exceeded":
     case "cancelled":

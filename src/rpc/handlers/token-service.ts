@@ -1,4 +1,5 @@
 import type { AccessTokenClaims } from "../../auth/access-token.ts";
+import { invalidRequest } from "../../domain/fault.ts";
 import { type IntrospectTokenDeps, introspectToken } from "../../service/introspect-token.ts";
 import { type MintTokenDeps, mintToken } from "../../service/mint-token.ts";
 import { type RevokeTokenDeps, revokeToken } from "../../service/revoke-token.ts";
@@ -22,14 +23,21 @@ export const tokenServiceHandlers = (deps: TokenServiceDeps): Handlers<"TokenSer
     };
   },
   introspectToken: async ({ token }, call) => {
+    requireToken(token);
     const claims = await introspectToken(deps, contextOf(call), token);
     return claims === undefined ? { active: false } : toIntrospection(claims);
   },
   revokeToken: async ({ token }, call) => {
+    requireToken(token);
     await revokeToken(deps, contextOf(call), token);
     return { revoked: true };
   },
 });
+
+/** A form whose `token` is misspelt must not be told that it is revoked (RFC 6749 section 5.2). @throws FaultError */
+function requireToken(token: string): void {
+  if (token === "") throw invalidRequest("token is missing");
+}
 
 const toIntrospection = (claims: AccessTokenClaims) => ({
   active: true,
