@@ -18,3 +18,24 @@ export async function holdAccount(
     },
   };
 }
+
+/** Holds the head of an organization's own audit chain, in whose order its records are written, until released. */
+export async function holdChain(
+  db: Pick<TestDatabase, "superuserUrl">,
+  organizationId: string,
+): Promise<{ release(): Promise<void> }> {
+  const sql = postgres(db.superuserUrl, { max: 1, onnotice: () => {} });
+  const uid = "00000000-0000-0000-0000-000000000000";
+  await sql`insert into keyturn.audit_chains (organization_id, service_account_uid)
+            values (${organizationId}, ${uid}) on conflict do nothing`;
+  await sql.unsafe("begin");
+  await sql`
+    select from keyturn.audit_chains
+     where organization_id = ${organizationId} and service_account_uid = ${uid} for update`;
+  return {
+    async release() {
+      await sql.unsafe("rollback");
+      await sql.end({ timeout: 1 });
+    },
+  };
+}
