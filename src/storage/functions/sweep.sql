@@ -26,15 +26,17 @@ begin
                             limit p_rows_max for update skip locked));
   get diagnostics swept = row_count;
   total := total + swept;
+  -- With an hour to spare: where a clock is behind the token has not expired yet, and must not hold again.
   delete from revoked_tokens
-   where ctid = any (array(select t.ctid from revoked_tokens t where t.expires_at < clock_timestamp()
+   where ctid = any (array(select t.ctid from revoked_tokens t where t.expires_at < clock_timestamp() - interval '1 hour'
                             limit p_rows_max for update skip locked));
   get diagnostics swept = row_count;
   total := total + swept;
-  -- A key is of use until the last token that it signed has expired, with an hour to spare for clocks.
+  -- A key is of use until the last token that it signed has expired, and then for the same hour. Of keys that began
+  -- together the last by its name signs.
   delete from signing_keys
    where ctid = any (array(select k.ctid from (
-           select ctid, lead(signs_from) over (order by signs_from) as successor_signs_from from signing_keys) k
+           select ctid, lead(signs_from) over (order by signs_from, kid) as successor_signs_from from signing_keys) k
           where k.successor_signs_from < clock_timestamp() - interval '75 minutes'));
   get diagnostics swept = row_count;
   return total + swept;
