@@ -14,12 +14,15 @@ import { LIMITS } from "./limits.ts";
 import type { Log } from "./observability/log.ts";
 import { createMetrics } from "./observability/metrics.ts";
 import { createKernel } from "./rpc/kernel.ts";
+import { createSecretChecks } from "./secret-checks.ts";
 import { recordRefusal } from "./service/record-refusal.ts";
 import { openAuditEvents } from "./storage/audit-events.ts";
 import { openDatabase } from "./storage/database.ts";
+import { watchExpiries } from "./storage/expiry-counts.ts";
 import { examineLogin } from "./storage/login-rights.ts";
 import { databaseState } from "./storage/readiness.ts";
 import { startSweeper } from "./storage/sweeper.ts";
+import { createTokenSigning } from "./token-signing.ts";
 import { createTokenVerification } from "./token-verification.ts";
 
 /** What comes from the configuration in production, and from the data folder in development. */
@@ -58,6 +61,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     onWait: metrics.databaseWaited,
   });
   const keys = deriveKeys(foundations.rootKeys);
+  const signing = createTokenSigning({ config, db, sealingKeys: keys.signingKey, log });
   const hasher = createHasher({
     permits: config.hashPermits,
     cost: { memoryKib: config.hashMemoryKib, passes: config.hashPasses, lanes: 1 },
@@ -74,9 +78,11 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     poolSize: config.mintPoolSize,
     onRefillError: () => log.event("error", "mint refill failed"),
   });
-  metrics.watch({ db, hasher, mint });
+  const expiries = watchExpiries(db, { random: Math.random, onError: (err) => log.defect("", err) });
+  metrics.watch({ db, hasher, mint, expiries });
+  const checks = createSecretChecks({ config, db, keys, hasher, log, metrics });
   const kernel = createKernel({
-    handlers: createHandlers({ db, mint, keys, policy: config.policy }),
+    handlers: createHandlers({ ...config, ...checks, ...signing, db, mint, keys }),
     verifyToken,
     roles: config,
     recordRefusal: recordRefusal({
@@ -114,6 +120,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
       ...(draining ? ["draining"] : []),
       ...(state === "ready" ? [] : [`database ${state}`]),
       ...(login.excessive()?.length === 0 ? [] : ["database login"]),
+      ...(signing.ring.loaded() ? [] : ["signing key"]),
       ...waiting,
     ];
   };
@@ -125,7 +132,10 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     await mint.close();
     for (const keySet of keySets.values()) keySet.close();
     login.stop();
+    signing.ring.stop();
     sweeper.stop();
+    expiries.stop();
+    await checks.stop();
     await db.close(1_000);
   };
   try {
@@ -151,8 +161,15 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
       metrics.unrouted(reason);
       log.event("debug", "request that is no call", { request_id: requestId, reason });
     };
-    const http = await openHttpDoor({ ...doors, port: config.httpPort, onDefect, onUnrouted });
+    const http = await openHttpDoor({
+      ...doors,
+      port: config.httpPort,
+      wellKnown: signing.wellKnown,
+      onDefect,
+      onUnrouted,
+    });
     opened.push(http);
+    signing.opened(`http://${addressOf(http)}`);
     for (const keySet of keySets.values()) keySet.ready().catch(() => {});
     return {
       addresses: { grpc: addressOf(grpc), http: addressOf(http), admin: addressOf(admin) },

@@ -12,7 +12,7 @@ import { rehash } from "./service/rehash.ts";
 import { openCredentialChecks } from "./storage/credential-checks.ts";
 import { openCredentialHashes } from "./storage/credential-hashes.ts";
 import type { Database } from "./storage/database.ts";
-import { startUsageRecorder, type UsageRecorder } from "./storage/usage-recorder.ts";
+import { startUsageRecorder } from "./storage/usage-recorder.ts";
 
 export interface SecretCheckParts {
   readonly config: Config;
@@ -26,7 +26,8 @@ export interface SecretCheckParts {
 
 export interface SecretChecks {
   readonly checkSecret: CheckSecret;
-  readonly usage: UsageRecorder;
+  /** Writes down the last uses. What cannot be written then is lost, and the log says so. */
+  stop(): Promise<void>;
 }
 
 /** Hashes of checks at a time, apart from those of creates: neither waits for the other's queue. */
@@ -68,6 +69,9 @@ export function createSecretChecks(parts: SecretCheckParts): SecretChecks {
       rehash: rehash({ hasher, replaceHash: openCredentialHashes(db), onError }),
       onChecked: metrics.checked,
     }),
-    usage,
+    async stop() {
+      usage.stop();
+      await usage.flush().catch(onError);
+    },
   };
 }
