@@ -5,7 +5,10 @@ import { type DescField, type DescFile, type DescMessage, getOption, hasOption }
 import { http } from "../../gen/google/api/annotations_pb.ts";
 import { field_behavior } from "../../gen/google/api/field_behavior_pb.ts";
 import { CredentialSchema } from "../../gen/keyturn/v1/credential_pb.ts";
-import { CreateCredentialResponseSchema } from "../../gen/keyturn/v1/credential_service_pb.ts";
+import {
+  CreateCredentialResponseSchema,
+  RotateCredentialResponseSchema,
+} from "../../gen/keyturn/v1/credential_service_pb.ts";
 import { ErrorReasonSchema } from "../../gen/keyturn/v1/error_reason_pb.ts";
 import { ACCESS } from "../../src/rpc/access.ts";
 import { SERVICES } from "../../src/rpc/services.ts";
@@ -17,18 +20,18 @@ const files = modules.flatMap((module) =>
 const messages: DescMessage[] = files.flatMap((file) => file.messages);
 
 /** The only messages that may ever carry a secret out. */
-const SECRET_BEARERS = ["keyturn.v1.CreateCredentialResponse"];
+const SECRET_BEARERS = [CreateCredentialResponseSchema, RotateCredentialResponseSchema];
 
 test("the test sees the messages of every proto", () => {
   assert.ok(files.length >= 3);
   assert.ok(messages.length >= 3);
 });
 
-test("only the answer of a create carries a secret, and says that printers must not show it", () => {
+test("only the answers of a create and a rotate carry a secret, and says that printers must not show it", () => {
   const bearers = messages.filter((message) => message.fields.some(isSecret));
   assert.deepEqual(
-    bearers.map((message) => message.typeName),
-    SECRET_BEARERS,
+    bearers.map((message) => message.typeName).sort(),
+    SECRET_BEARERS.map((message) => message.typeName).sort(),
   );
   for (const field of bearers.flatMap((message) => message.fields).filter(isSecret)) {
     assert.equal(field.proto.options?.debugRedact, true, field.name);
@@ -36,23 +39,30 @@ test("only the answer of a create carries a secret, and says that printers must 
 });
 
 test("the read model reserves the secret's name and number", () => {
-  const secret = CreateCredentialResponseSchema.fields.find(isSecret);
-  assert.ok(secret !== undefined);
-  assert.ok(CredentialSchema.proto.reservedName.includes(secret.name));
-  assert.ok(
-    CredentialSchema.proto.reservedRange.some(
-      ({ start, end }) => start <= secret.number && secret.number < end,
-    ),
-  );
+  for (const { fields } of SECRET_BEARERS) {
+    const secret = fields.find(isSecret);
+    assert.ok(secret !== undefined && isReserved(secret));
+  }
 });
 
-test("the answer of a create repeats the credential under the same numbers, names and types, plus the secret", () => {
-  const shape = (message: DescMessage) =>
-    message.fields
-      .filter((field) => !isSecret(field))
-      .map((f) => [f.number, f.name, f.jsonName, f.fieldKind, typeOf(f)]);
-  assert.deepEqual(shape(CreateCredentialResponseSchema), shape(CredentialSchema));
-});
+for (const { message, extra } of [
+  { message: CreateCredentialResponseSchema, extra: ["client_secret"] },
+  { message: RotateCredentialResponseSchema, extra: ["client_secret", "replaced_credential"] },
+]) {
+  test(`${message.name} repeats the credential under the same numbers, names and types, and adds ${extra.join(" and ")}`, () => {
+    const isExtra = (field: DescField) => extra.includes(field.name);
+    const shape = (fields: readonly DescField[]) =>
+      fields.map((f) => [f.number, f.name, f.jsonName, f.fieldKind, typeOf(f)]);
+    assert.deepEqual(
+      shape(message.fields.filter((field) => !isExtra(field))),
+      shape(CredentialSchema.fields),
+    );
+    assert.deepEqual(
+      message.fields.filter(isExtra).map(({ name }) => name),
+      extra,
+    );
+  });
+}
 
 test("every field says how it behaves", () => {
   const silent = messages
@@ -90,6 +100,14 @@ test("reasons are upper-case words, each once", () => {
 
 function isSecret(field: DescField): boolean {
   return /secret|hash|salt|password/.test(field.name);
+}
+
+/** Whether the read model keeps the field's name and number free for ever. */
+function isReserved({ name, number }: DescField): boolean {
+  const { reservedName, reservedRange } = CredentialSchema.proto;
+  return (
+    reservedName.includes(name) && reservedRange.some(({ start, end }) => start <= number && number < end)
+  );
 }
 
 const fieldOf = (field: DescField) => field;
