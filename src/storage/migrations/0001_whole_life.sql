@@ -54,6 +54,7 @@ CREATE INDEX "service_accounts_by_creation" ON "keyturn"."service_accounts" USIN
 CREATE INDEX "audit_events_by_time" ON "keyturn"."audit_events" USING btree ("organization_id","occurred_at","service_account_uid","sequence");--> statement-breakpoint
 CREATE INDEX "credentials_by_expiry" ON "keyturn"."credentials" USING btree ("organization_id","service_account_id","expires_at") WHERE "keyturn"."credentials"."deleted_at" is null;--> statement-breakpoint
 INSERT INTO "keyturn"."audit_chains" SELECT "organization_id", "uid", "audit_sequence", "audit_hash" FROM "keyturn"."service_accounts" WHERE "audit_sequence" > 0;--> statement-breakpoint
+INSERT INTO "keyturn"."audit_chains" SELECT DISTINCT ON ("organization_id", "service_account_uid") "organization_id", "service_account_uid", "sequence", "hash" FROM "keyturn"."audit_events" e WHERE NOT EXISTS (SELECT FROM "keyturn"."service_accounts" a WHERE a."organization_id" = e."organization_id" AND a."uid" = e."service_account_uid") ORDER BY "organization_id", "service_account_uid", "sequence" DESC;--> statement-breakpoint
 ALTER TABLE "keyturn"."service_accounts" DROP COLUMN "audit_sequence";--> statement-breakpoint
 ALTER TABLE "keyturn"."service_accounts" DROP COLUMN "audit_hash";--> statement-breakpoint
 ALTER TABLE "keyturn"."credentials" ADD CONSTRAINT "credentials_expires_after_creation" CHECK ("keyturn"."credentials"."expires_at" >= "keyturn"."credentials"."created_at");--> statement-breakpoint
