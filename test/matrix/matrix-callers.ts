@@ -74,7 +74,7 @@ export async function givenWorld(h: TestKeyturn): Promise<World> {
 
 const anyId = (prefix: string) => `${prefix}-${randomBytes(8).toString("hex")}`;
 
-/** Every row says whose it is, so that an answer which shows one to a stranger gives itself away. */
+/** Every row bears the id of its organization, so that an answer which shows one to a stranger gives itself away. */
 async function givenTenant(sql: postgres.Sql): Promise<Tenant> {
   const organizationId = anyId("org");
   const [account, sibling, credential] = [anyId("sa"), anyId("sa"), anyId("cred")];
