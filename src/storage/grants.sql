@@ -19,6 +19,7 @@ grant execute on function
   keyturn.sweep,
   -- What reads are made of. They run with the caller's rights.
   keyturn.credential_states,
+  keyturn.account_credential_states,
   keyturn.service_account_states,
   keyturn.revoked_before,
   keyturn.policy_facts,

@@ -126,9 +126,10 @@ export const credentials = keyturn.table(
     index("credentials_by_expiry")
       .on(table.organizationId, table.serviceAccountId, table.expiresAt)
       .where(isNull(table.deletedAt)),
+    /** Open to statements that ask for `created_at > '-infinity'` only: the live ones are never to be looked for by it. */
     index("credentials_by_creation")
       .on(table.organizationId, table.serviceAccountId, table.createdAt, table.id)
-      .where(isNull(table.deletedAt)),
+      .where(sql`${table.deletedAt} is null and ${table.createdAt} > '-infinity'`),
     index("credentials_of_organization_by_expiry")
       .on(table.organizationId, table.expiresAt)
       .where(isNull(table.deletedAt)),

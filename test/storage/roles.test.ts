@@ -46,6 +46,7 @@ const MUTATIONS = [
 ];
 /** What reads are made of. They run with the caller's rights. */
 const READS = [
+  "account_credential_states",
   "credential_states",
   "etag_of",
   "policy_etag",
@@ -54,7 +55,13 @@ const READS = [
   "service_account_states",
 ];
 /** Functions that the planner must see through. Whatever they name they name with its schema. */
-const INLINED = ["credential_states", "etag_of", "revoked_before", "service_account_states"];
+const INLINED = [
+  "account_credential_states",
+  "credential_states",
+  "etag_of",
+  "revoked_before",
+  "service_account_states",
+];
 
 test("the server's login may read every table, and call the mutations and what reads are made of, and nothing else", async () => {
   const tables = await server`
