@@ -57,7 +57,6 @@ INSERT INTO "keyturn"."audit_chains" SELECT "organization_id", "uid", "audit_seq
 INSERT INTO "keyturn"."audit_chains" SELECT DISTINCT ON ("organization_id", "service_account_uid") "organization_id", "service_account_uid", "sequence", "hash" FROM "keyturn"."audit_events" e WHERE NOT EXISTS (SELECT FROM "keyturn"."service_accounts" a WHERE a."organization_id" = e."organization_id" AND a."uid" = e."service_account_uid") ORDER BY "organization_id", "service_account_uid", "sequence" DESC;--> statement-breakpoint
 ALTER TABLE "keyturn"."service_accounts" DROP COLUMN "audit_sequence";--> statement-breakpoint
 ALTER TABLE "keyturn"."service_accounts" DROP COLUMN "audit_hash";--> statement-breakpoint
-ALTER TABLE "keyturn"."credentials" ADD CONSTRAINT "credentials_expires_after_creation" CHECK ("keyturn"."credentials"."expires_at" >= "keyturn"."credentials"."created_at");--> statement-breakpoint
 ALTER TABLE "keyturn"."organizations" ADD CONSTRAINT "organizations_creation_known" CHECK ("keyturn"."organizations"."credential_creation" in ('allowed', 'denied'));--> statement-breakpoint
 ALTER TABLE "keyturn"."organizations" ADD CONSTRAINT "organizations_status_known" CHECK ("keyturn"."organizations"."status" in ('active', 'suspended', 'deleted'));--> statement-breakpoint
 CREATE STATISTICS "keyturn"."credentials_of_account" (ndistinct, dependencies) ON "organization_id", "service_account_id" FROM "keyturn"."credentials";
