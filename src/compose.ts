@@ -3,10 +3,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createHasher } from "./auth/hasher.ts";
 import type { KeySet } from "./auth/key-set.ts";
 import { createMint } from "./auth/mint.ts";
-import { remoteKeySet } from "./auth/remote-key-set.ts";
 import { deriveKeys, type KeyRing } from "./auth/root-keys.ts";
-import { cacheVerifiedTokens } from "./auth/token-cache.ts";
-import { createTokenVerifier } from "./auth/verify-token.ts";
+import { composeTokens } from "./compose-tokens.ts";
 import type { Config } from "./config.ts";
 import { openAdminDoor } from "./door/admin.ts";
 import { createClientAddress } from "./door/client-address.ts";
@@ -46,21 +44,7 @@ const LOGIN_KNOWN_WITHIN_MS = 1_000;
 /** The composition root: builds every part from the configuration, and says in which order they end. */
 export async function startKeyturn(config: Config, foundations: Foundations, log: Log): Promise<Keyturn> {
   const metrics = createMetrics();
-  const keySets = new Map([
-    ...foundations.keySets,
-    ...config.oidcIssuers.map((issuer) => [issuer, watchedKeySet(issuer, log)] as const),
-  ]);
-  const verifyToken = cacheVerifiedTokens({
-    verifyToken: createTokenVerifier({
-      issuers: keySets,
-      audiences: config.oidcAudiences,
-      tenantClaim: config.tenantClaim,
-      rolesClaim: config.rolesClaim,
-      now: Date.now,
-    }),
-    keySets: [...keySets.values()],
-    now: Date.now,
-  });
+  const { keySets, verifyToken } = composeTokens(config, foundations.keySets, log);
   const db = openDatabase({
     url: foundations.databaseUrl,
     connectionsMax: config.databaseConnectionsMax,
@@ -186,22 +170,4 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
 
 function addressOf({ host, port }: { readonly host: string; readonly port: number }): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-/** Says in the log what became of each fetch of an issuer's keys. */
-function watchedKeySet(issuer: string, log: Log): KeySet {
-  return remoteKeySet(issuer, {
-    onRefresh: (outcome) =>
-      outcome.kind === "loaded"
-        ? log.event("info", "key set loaded", {
-            issuer,
-            keys: outcome.keyCount,
-            skipped: outcome.skipped.length,
-          })
-        : log.event("warn", "key set failed", {
-            issuer,
-            problem: outcome.error.problem,
-            retry_ms: outcome.retryDelayMs,
-          }),
-  });
 }
