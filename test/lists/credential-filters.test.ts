@@ -94,7 +94,7 @@ for (const status of STATUSES) {
   test(`credentials of status ${status ?? "any"} with every other filter are those that fit, on one page and on many`, async () => {
     let shown = 0;
     for (const expiringBefore of [undefined, -30, 1, 200]) {
-      for (const unusedSince of [undefined, -70, -20, 10]) {
+      for (const unusedSince of [undefined, -70, -20, -1, 10]) {
         for (const neverUsed of [undefined, false, true]) {
           const filter: Filter = {
             status,
