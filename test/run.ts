@@ -5,20 +5,34 @@
 import { spawn } from "node:child_process";
 import { chmodSync, globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createLogins } from "../src/dev/development-database.ts";
 import { startEmbeddedPostgres } from "../src/dev/embedded-postgres.ts";
+import { endOrphan } from "../src/dev/postgres-owner.ts";
 import { migrate } from "../src/storage/migrate.ts";
 import { postgresUnderTest } from "./support/postgres-under-test.ts";
 
 const TEMPLATE = "keyturn_template";
+const INTERRUPTED = 130;
+
+/** From the first moment on: whoever interrupts the start wants nothing left of it either. */
+const interruption = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interruption.abort());
 
 async function main(): Promise<number> {
   const asked = process.argv.slice(2);
   const files = asked.length > 0 ? asked : globSync("test/**/*.test.ts").sort();
   const folder = mkdtempSync(join(tmpdir(), "keyturn-test-"));
-  // Where PostgreSQL runs as another user than root, that user must be able to enter.
-  chmodSync(folder, 0o755);
+  try {
+    // Where PostgreSQL runs as another user than root, that user must be able to enter.
+    chmodSync(folder, 0o755);
+    return await runOnPostgres(folder, files);
+  } finally {
+    await removeAll(folder);
+  }
+}
+
+async function runOnPostgres(folder: string, files: readonly string[]): Promise<number> {
   const postgres = await startEmbeddedPostgres({
     ...postgresUnderTest(folder),
     dataDir: join(folder, "postgres"),
@@ -29,25 +43,37 @@ async function main(): Promise<number> {
     await migrate(ownerUrl);
     return await runNode(files, {
       ...process.env,
+      // Whatever a test or a tool of its makes there goes with this run, however that ends.
+      TMPDIR: folder,
+      TEMP: folder,
+      TMP: folder,
       KEYTURN_TEST_OWNER_URL: ownerUrl,
       KEYTURN_TEST_SERVER_URL: serverUrl,
       KEYTURN_TEST_SUPERUSER_URL: postgres.url({ ...postgres.superuser, database: "postgres" }),
     });
   } finally {
     await postgres.stop();
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 
 function runNode(files: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const child = spawn(
-    process.execPath,
-    ["--test", "--test-timeout=180000", "--test-concurrency=2", ...files],
-    { env, stdio: "inherit" },
+  const { signal } = interruption;
+  const args = ["--test", "--test-timeout=180000", "--test-concurrency=2", ...files];
+  const child = spawn(process.execPath, args, { env, signal, stdio: "inherit" });
+  // Only to say that it was ended by the signal.
+  child.on("error", () => {});
+  return new Promise((resolve) =>
+    child.on("exit", (code) => resolve(signal.aborted ? INTERRUPTED : (code ?? 1))),
   );
-  // The terminal sends its signals to the whole group: the tests end, and then so does this.
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
-  return new Promise((resolve) => child.on("exit", (code) => resolve(code ?? 1)));
+}
+
+/** Tests that were interrupted leave what they would have ended and removed: servers of PostgreSQL, and files. */
+async function removeAll(folder: string): Promise<void> {
+  for (const lockFile of globSync("**/postmaster.pid", { cwd: folder })) {
+    await endOrphan(join(folder, dirname(lockFile)));
+  }
+  // A process that is about to end may still write.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 }
 
 process.exitCode = await main();

@@ -58,7 +58,9 @@ const PASSING_FAILURE = /could not bind|pre-existing shared memory block|lock fi
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const folder = await placePostgresFolder(options.dataDir);
-  const home = folder.account === undefined ? dirname(folder.location) : SHARED_DIR;
+  const parent = dirname(folder.location);
+  // Beside the data; one copy for all the folders that had to move.
+  const home = dirname(parent) === SHARED_DIR ? SHARED_DIR : parent;
   const binaries = await findPostgresBinaries({
     account: folder.account,
     copiesDir: join(home, "binaries"),

@@ -8,6 +8,8 @@ export interface DatabaseOptions extends LaneOptions {
   readonly connectionsOfGroupMax: number;
   /** Callers that may wait for a connection; one more is shed. */
   readonly queueMax: number;
+  /** The same for callers of one group, so that a flood of them leaves places to others. Default: half of all. */
+  readonly queueOfGroupMax?: number;
   /** Milliseconds that a caller waits for a connection before it is shed. */
   readonly queueWaitMsMax: number;
   /** The same for a caller whose own group holds all that it may: it would wait for a lock anyway. */
@@ -51,6 +53,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   const idle = [...lanes];
   const waiters = new Set<Waiter>();
   const groups = new Map<string, number>();
+  const { queueOfGroupMax = Math.ceil(options.queueMax / 2) } = options;
   let shed = 0;
   let closing = false;
   let onIdle: (() => void) | undefined;
@@ -71,6 +74,13 @@ export function openDatabase(options: DatabaseOptions): Database {
     else groups.set(group, inFlight);
   }
 
+  function isGroupQueueFull(group: string | undefined): boolean {
+    if (group === undefined || waiters.size < queueOfGroupMax) return false;
+    let waiting = 0;
+    for (const waiter of waiters) if (waiter.group === group) waiting += 1;
+    return waiting >= queueOfGroupMax;
+  }
+
   function acquire(signal: AbortSignal, group: string | undefined): Promise<Lane> | Lane {
     const lane = hasRoom(group) ? idle.pop() : undefined;
     if (lane !== undefined) {
@@ -78,7 +88,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       options.onWait?.(0);
       return lane;
     }
-    if (waiters.size >= options.queueMax) throw refuse();
+    if (waiters.size >= options.queueMax || isGroupQueueFull(group)) throw refuse();
     return waitForLane(signal, group);
   }
 

@@ -23,6 +23,7 @@ grant execute on function
   keyturn.revoke_token,
   -- What reads are made of. They run with the caller's rights.
   keyturn.credential_states,
+  keyturn.account_credential_states,
   keyturn.service_account_states,
   keyturn.credential_checks,
   keyturn.revoked_before,

@@ -18,14 +18,13 @@ import {
 } from "drizzle-orm/pg-core";
 
 /**
- * The tables. `organization_id` leads every primary key, foreign key and unique index, so that they shard by
+ * The tables, but for those of the audit trail. `organization_id` leads every primary key, foreign key and unique index, so that they shard by
  * organization without a change of code (docs/adr/0003). The application role may SELECT; only functions write.
  */
 export const keyturn = pgSchema("keyturn");
 
-const xid8 = customType<{ data: string }>({ dataType: () => "xid8" });
-const bytea = customType<{ data: Buffer }>({ dataType: () => "bytea" });
-const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
+export const bytea = customType<{ data: Buffer }>({ dataType: () => "bytea" });
+export const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
 
 /** One row a tenant. A policy column that is null means the server's own value, which comes with each call. */
 export const organizations = keyturn.table(
@@ -107,6 +106,7 @@ export const credentials = keyturn.table(
     secretHash: text("secret_hash").notNull(),
     hint: text("hint").notNull(),
     createdBy: text("created_by").notNull(),
+    /** In the order of creation, so that it may lie ahead of the clock, or even of the end, once that was set back. */
     createdAt: instant("created_at").notNull(),
     expiresAt: instant("expires_at").notNull(),
     displayName: text("display_name"),
@@ -131,109 +131,15 @@ export const credentials = keyturn.table(
     index("credentials_by_expiry")
       .on(table.organizationId, table.serviceAccountId, table.expiresAt)
       .where(isNull(table.deletedAt)),
+    /** Open to statements that ask for `created_at > '-infinity'` only: the live ones are never to be looked for by it. */
     index("credentials_by_creation")
       .on(table.organizationId, table.serviceAccountId, table.createdAt, table.id)
-      .where(isNull(table.deletedAt)),
+      .where(sql`${table.deletedAt} is null and ${table.createdAt} > '-infinity'`),
     /** Counts those that expire soon, whosever they are. */
     index("credentials_by_expiry_alone").on(table.expiresAt).where(isNull(table.deletedAt)),
     /** A secret names its credential, and nothing else. */
     index("credentials_by_id").on(table.id),
     index("credentials_by_deletion").on(table.deletedAt).where(isNotNull(table.deletedAt)),
-    check("credentials_expires_after_creation", sql`${table.expiresAt} >= ${table.createdAt}`),
-  ],
-);
-
-/**
- * Last use and last refused use, apart from `credentials`, so that recording them never touches a row that a create or a
- * delete holds. Instants are those of the check, by the database's clock.
- */
-export const credentialUsage = keyturn.table(
-  "credential_usage",
-  {
-    organizationId: text("organization_id").notNull(),
-    serviceAccountId: text("service_account_id").notNull(),
-    credentialId: text("credential_id").notNull(),
-    lastUsedAt: instant("last_used_at"),
-    lastUsedIp: inet("last_used_ip"),
-    lastUsedUserAgent: text("last_used_user_agent"),
-    useCount: bigint("use_count", { mode: "bigint" }).notNull().default(sql`0`),
-    lastRefusedAt: instant("last_refused_at"),
-    lastRefusedReason: text("last_refused_reason"),
-    lastRefusedIp: inet("last_refused_ip"),
-    lastRefusedUserAgent: text("last_refused_user_agent"),
-    refusedCount: bigint("refused_count", { mode: "bigint" }).notNull().default(sql`0`),
-  },
-  (table) => [
-    primaryKey({
-      name: "credential_usage_pk",
-      columns: [table.organizationId, table.serviceAccountId, table.credentialId],
-    }),
-    foreignKey({
-      columns: [table.organizationId, table.serviceAccountId, table.credentialId],
-      foreignColumns: [credentials.organizationId, credentials.serviceAccountId, credentials.id],
-      name: "credential_usage_credential_fk",
-    }).onDelete("cascade"),
-  ],
-);
-
-/**
- * What happened and what was refused, append-only. Each row's hash covers the row and the hash before it, in one chain a
- * service account (by its uid, so that an account recreated under the same id starts its own), and one of the
- * organization itself under the uid of zeros. No foreign key: the trail outlives what it is about.
- */
-export const auditEvents = keyturn.table(
-  "audit_events",
-  {
-    organizationId: text("organization_id").notNull(),
-    serviceAccountUid: uuid("service_account_uid").notNull(),
-    sequence: bigint("sequence", { mode: "bigint" }).notNull(),
-    occurredAt: instant("occurred_at").notNull(),
-    action: text("action").notNull(),
-    outcome: text("outcome").notNull(),
-    serviceAccountId: text("service_account_id"),
-    credentialId: text("credential_id"),
-    actorIssuer: text("actor_issuer").notNull(),
-    actorSubject: text("actor_subject").notNull(),
-    clientAddress: inet("client_address"),
-    requestId: text("request_id").notNull(),
-    details: jsonb("details"),
-    previousHash: bytea("previous_hash").notNull(),
-    hash: bytea("hash").notNull(),
-    /** Of the transaction that wrote it: what a listing over several pages can see of the trail is fixed by it. */
-    transactionId: xid8("transaction_id").notNull().default(sql`pg_current_xact_id()`),
-  },
-  (table) => [
-    primaryKey({
-      name: "audit_events_pk",
-      columns: [table.organizationId, table.serviceAccountUid, table.sequence],
-    }),
-    index("audit_events_by_time").on(
-      table.organizationId,
-      table.occurredAt,
-      table.serviceAccountUid,
-      table.sequence,
-    ),
-    index("audit_events_of_account_by_time").on(
-      table.organizationId,
-      table.serviceAccountId,
-      table.occurredAt,
-      table.serviceAccountUid,
-      table.sequence,
-    ),
-  ],
-);
-
-/** The head of each audit chain: apart from the account, for it outlives that too. */
-export const auditChains = keyturn.table(
-  "audit_chains",
-  {
-    organizationId: text("organization_id").notNull(),
-    serviceAccountUid: uuid("service_account_uid").notNull(),
-    sequence: bigint("sequence", { mode: "bigint" }).notNull().default(sql`0`),
-    hash: bytea("hash").notNull().default(sql`'\\x'`),
-  },
-  (table) => [
-    primaryKey({ name: "audit_chains_pk", columns: [table.organizationId, table.serviceAccountUid] }),
   ],
 );
 
@@ -265,35 +171,5 @@ export const replays = keyturn.table(
     }).onDelete("cascade"),
     index("replays_by_account").on(table.organizationId, table.serviceAccountId),
     index("replays_by_age").on(table.createdAt),
-  ],
-);
-
-/**
- * Keys that sign access tokens, for all organizations. The private part is sealed under a key that is derived from the
- * operator's root key. A key is published before it signs, and for as long as a token that it signed may live.
- */
-export const signingKeys = keyturn.table(
-  "signing_keys",
-  {
-    kid: text("kid").primaryKey(),
-    publicJwk: jsonb("public_jwk").notNull(),
-    sealedPrivateKey: bytea("sealed_private_key").notNull(),
-    createdAt: instant("created_at").notNull(),
-    signsFrom: instant("signs_from").notNull(),
-  },
-  (table) => [index("signing_keys_by_beginning").on(table.signsFrom)],
-);
-
-/** Access tokens that were revoked before their time, until they would have expired. */
-export const revokedTokens = keyturn.table(
-  "revoked_tokens",
-  {
-    organizationId: text("organization_id").notNull(),
-    jti: text("jti").notNull(),
-    expiresAt: instant("expires_at").notNull(),
-  },
-  (table) => [
-    primaryKey({ name: "revoked_tokens_pk", columns: [table.organizationId, table.jti] }),
-    index("revoked_tokens_by_expiry").on(table.expiresAt),
   ],
 );

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -17,6 +17,16 @@ export async function givenDataDir(scope: Scope): Promise<string> {
     await rm(dataDir, { recursive: true, maxRetries: 10 });
   });
   return dataDir;
+}
+
+/**
+ * What a data folder holds, sorted. Not the database's programs, which are copied there where its user cannot enter
+ * the checkout.
+ */
+export function filesIn(dataDir: string): string[] {
+  return readdirSync(dataDir)
+    .filter((name) => name !== "binaries")
+    .sort();
 }
 
 /** The embedded database that runs, or was killed, on a data folder. */

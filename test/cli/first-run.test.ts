@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readdirSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { accepts, databaseOf, givenDataDir } from "./data-folder.ts";
+import { accepts, databaseOf, filesIn, givenDataDir } from "./data-folder.ts";
 import { create, developmentEnv, runCommand, scopeOf, startDevelopment } from "./keyturn-command.ts";
 
 const ACME = "sa-pipeline-prod";
@@ -83,7 +83,7 @@ test("the database is PostgreSQL on a loopback port", async () => {
 });
 
 test("every file of the data folder is for its owner alone, but for the pid", () => {
-  const files = readdirSync(dataDir).sort();
+  const files = filesIn(dataDir);
   assert.deepEqual(files, [
     "development-issuer.json",
     "postgres",

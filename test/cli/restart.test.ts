@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, beforeEach, type TestContext, test } from "node:test";
-import { accepts, databaseOf, givenDataDir, isRunning } from "./data-folder.ts";
+import { accepts, databaseOf, filesIn, givenDataDir, isRunning } from "./data-folder.ts";
 import { create, developmentEnv, runCommand, scopeOf, startDevelopment } from "./keyturn-command.ts";
 
 const ACME = "sa-pipeline-prod";
@@ -45,7 +45,7 @@ async function assertGone(): Promise<void> {
   for (const address of [grpc, http, admin, `127.0.0.1:${database.port}`]) {
     assert.equal(await accepts(address), false, address);
   }
-  assert.deepEqual(readdirSync(dataDir).sort(), FILES_AT_REST);
+  assert.deepEqual(filesIn(dataDir), FILES_AT_REST);
 }
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {

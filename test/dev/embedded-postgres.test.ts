@@ -13,6 +13,7 @@ import {
   ask,
   atEnd,
   eventually,
+  filesBeside,
   givenDataDir,
   givenOwnerProcess,
   givenServer,
@@ -70,7 +71,7 @@ test("data survive a stop, which leaves no process, no port and no temporary fil
   assert.equal(await first.exited, 0);
   assert.equal(isRunning(first.pid), false);
   assert.equal(await answers("127.0.0.1", first.port), false);
-  assert.deepEqual((await readdir(dirname(dataDir))).sort(), REST);
+  assert.deepEqual(await filesBeside(dataDir), REST);
 
   const log: string[] = [];
   const second = await givenServer(t, { dataDir, logLine: (line) => log.push(line) });
@@ -146,7 +147,7 @@ test("an initdb that was killed half way is done again", async (t) => {
   const server = await givenServer(t, { dataDir });
   assert.equal(await ask(server, "select 1 as answer"), 1);
   await server.stop();
-  assert.deepEqual((await readdir(dirname(dataDir))).sort(), REST);
+  assert.deepEqual(await filesBeside(dataDir), REST);
 });
 
 test("a port that somebody else holds for a moment is waited for", async (t) => {
@@ -167,7 +168,7 @@ test("a folder with other files in it is refused and left alone", async (t) => {
   await mkdir(dataDir);
   await writeFile(join(dataDir, "thesis.txt"), "kept");
   await assert.rejects(startEmbeddedPostgres({ dataDir }));
-  assert.deepEqual(await readdir(dirname(dataDir)), ["postgres"]);
+  assert.deepEqual(await filesBeside(dataDir), ["postgres"]);
   assert.equal(await readFile(join(dataDir, "thesis.txt"), "utf8"), "kept");
 });
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
-import { chmod, cp, mkdtemp, readFile, realpath, rm, rmdir, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdtemp, readdir, readFile, realpath, rm, rmdir, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
@@ -63,6 +63,15 @@ export async function givenFolder(t: TestContext, mode: number): Promise<string>
 
 export async function givenDataDir(t: TestContext): Promise<string> {
   return join(await givenFolder(t, 0o755), "postgres");
+}
+
+/**
+ * What the launcher keeps in the folder of `dataDir`, sorted. Not the programs, which are there as well where the
+ * server's user cannot enter the checkout.
+ */
+export async function filesBeside(dataDir: string): Promise<string[]> {
+  const names = await readdir(dirname(dataDir));
+  return names.filter((name) => name !== "binaries").sort();
 }
 
 /** The installed package, copied to `folder` as npm unpacks it: without its links. Its version is this test's own. */

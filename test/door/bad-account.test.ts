@@ -95,7 +95,7 @@ for (const [what, serviceAccountId] of BAD_IDS) {
     const { organizationId } = await h.givenAccount();
     const token = await h.token(organizationId);
     for (const door of DOORS) {
-      // `fetch` would fold this path before it is sent; test/door/hostile-path.test.ts sends it as it is.
+      // `fetch` would fold this path before it is sent; test/door/error-envelope.test.ts sends it as it is.
       if (door.name === "REST" && serviceAccountId === "..") continue;
       const answer = await door.create(h, { serviceAccountId }, { token });
       assert.equal(answer.code, Code.InvalidArgument, door.name);

@@ -164,6 +164,20 @@ test("more callers than connections and queue are shed at once, and those who qu
   await backendOf(pool);
 });
 
+test("a flood of one group leaves half of the queue to others", async (t) => {
+  const pool = givenPool(t, { url: db.serverUrl, connectionsMax: 1, queueMax: 4, queueWaitMsMax: LONG_MS });
+  const leaving = new AbortController();
+  const running = pool.run(leaving.signal, sleep);
+  const flood = Array.from({ length: 10 }, () => pool.run(leaving.signal, sleep, "flooding"));
+  for (const answer of flood.slice(2))
+    assert.equal((await rejectsWith(answer, "unavailable")).part, "database_queue");
+  assert.equal(pool.stats().queued, 2);
+  const other = pool.run(leaving.signal, sleep, "other");
+  assert.equal(pool.stats().queued, 3);
+  leaving.abort();
+  for (const answer of [running, ...flood.slice(0, 2), other]) await rejectsWith(answer, "cancelled");
+});
+
 test("a caller who goes while he queues is answered at once and takes no connection", async (t) => {
   const pool = givenPool(t, { url: db.serverUrl, queueWaitMsMax: LONG_MS });
   const first = new AbortController();

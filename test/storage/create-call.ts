@@ -34,6 +34,7 @@ export interface CreateCall extends CallerCall, BoundsCall {
   readonly credentialId: string;
   readonly secretHash: string;
   readonly expiresAt: Date | string | null;
+  readonly notBefore: Date | string | null;
   readonly claim: ReplayClaim | undefined;
 }
 
@@ -131,10 +132,14 @@ export function newOf(sql: postgres.Sql, call: Partial<CreateCall> = {}): Fragme
   return newCredentialRow(sql, {
     serviceAccountId: "",
     stored: validateOnly ? undefined : { credentialId, secretHash, hint: "hint" },
-    expiresAt: call.expiresAt === undefined || call.expiresAt === null ? undefined : new Date(call.expiresAt),
+    expiresAt: dateOf(call.expiresAt),
+    notBefore: dateOf(call.notBefore),
     claim: undefined,
     validateOnly,
   });
 }
+
+const dateOf = (instant: Date | string | null | undefined): Date | undefined =>
+  instant === undefined || instant === null ? undefined : new Date(instant);
 
 export const freshCredentialId = (): string => `cred-${randomBytes(10).toString("hex")}`;

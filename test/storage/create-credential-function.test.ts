@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 import postgres from "postgres";
 import { givenAccount, givenDatabase, type TestDatabase } from "../support/database.ts";
 import { eventually } from "../support/stored.ts";
-import { callCreate, freshCredentialId } from "./create-call.ts";
+import { type Account, type CreateCall, callCreate, freshCredentialId } from "./create-call.ts";
 import { givenCredential, traceOf, trailOf } from "./stored-credential.ts";
 
 let db: TestDatabase;
@@ -52,25 +52,58 @@ test("a credential is stored as it is answered, with nothing of the bounds", asy
   assert.deepEqual([row.outcome, Object.keys(row.facts)], ["done", ["credential"]]);
 });
 
-const unknown = { organizationId: "org-unknown", id: "sa-unknown" };
-const order = [
+/** A full account with a role that callers without any cannot grant. */
+async function givenRolesBeyondTheCaller() {
+  const account = await givenFullAccount();
+  await db.sql`update keyturn.service_accounts set roles = '{reader}' where id = ${account.id}`;
+  return account;
+}
+
+/** All of that, in an organization that allows no new credentials. */
+async function givenNoHope() {
+  const account = await givenRolesBeyondTheCaller();
+  await db.sql`update keyturn.organizations set credential_creation = 'denied' where id = ${account.organizationId}`;
+  return account;
+}
+
+const givenUnknownAccount = async () => ({ organizationId: "org-unknown", id: "sa-unknown" });
+const inDays = (days: number) => new Date(Date.now() + days * 86_400_000);
+const order: { name: string; call: Partial<CreateCall>; given: () => Promise<Account>; first: string }[] = [
   {
     name: "an unknown account",
-    call: { expiresAt: PAST },
-    given: async () => unknown,
+    call: { expiresAt: PAST, notBefore: inDays(2) },
+    given: givenUnknownAccount,
     first: "not_found",
   },
   {
     name: "an expiry in the past",
-    call: { expiresAt: PAST },
-    given: givenFullAccount,
+    call: { expiresAt: PAST, notBefore: inDays(2) },
+    given: givenNoHope,
     first: "expiry_in_past",
   },
   {
     name: "a late expiry",
-    call: { expiresAt: TOO_LATE },
-    given: givenFullAccount,
+    call: { expiresAt: TOO_LATE, notBefore: TOO_LATE },
+    given: givenNoHope,
     first: "expiry_above_maximum",
+  },
+  {
+    name: "a beginning after the end",
+    call: { expiresAt: inDays(1), notBefore: inDays(2) },
+    given: givenNoHope,
+    first: "not_before_after_expiry",
+  },
+  {
+    name: "a policy against new credentials",
+    call: {},
+    given: givenNoHope,
+    first: "credential_creation_denied",
+  },
+  {
+    name: "a role that the caller cannot grant",
+    call: {},
+    given: givenRolesBeyondTheCaller,
+    first: "role_not_grantable",
   },
   { name: "a full account", call: {}, given: givenFullAccount, first: "credential_limit_reached" },
 ];
@@ -78,7 +111,7 @@ for (const { name, call, given, first } of order) {
   test(`${name} is answered ${first}, before anything that comes later, and writes nothing but that down`, async () => {
     const account = await given();
     const before = await traceOf(db.sql, account);
-    assert.equal((await callCreate(server, account, call)).outcome, first);
+    assert.equal((await callCreate(server, account, { grantableRoles: [], ...call })).outcome, first);
     assert.deepEqual(await traceOf(db.sql, account), before);
     assert.deepEqual(await trailOf(db.sql, account), [`credential.create ${first}`]);
   });

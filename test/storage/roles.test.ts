@@ -52,6 +52,7 @@ const MUTATIONS = [
 ];
 /** What reads are made of. They run with the caller's rights. */
 const READS = [
+  "account_credential_states",
   "credential_checks",
   "credential_states",
   "etag_of",
@@ -62,6 +63,7 @@ const READS = [
 ];
 /** Functions that the planner must see through. Whatever they name they name with its schema. */
 const INLINED = [
+  "account_credential_states",
   "credential_checks",
   "credential_states",
   "etag_of",

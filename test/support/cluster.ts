@@ -11,6 +11,7 @@ const DATABASE = "keyturn";
 
 /** A PostgreSQL of one test file's own, to be killed, stopped and read from, with a migrated database on it. */
 export interface TestCluster {
+  readonly ownerUrl: string;
   readonly serverUrl: string;
   /** Of the postmaster that runs now. */
   pid(): number;
@@ -45,6 +46,7 @@ export async function startCluster(settings: Readonly<Record<string, string>> = 
   await migrate(ownerUrl);
   const superuserUrl = running.url({ ...running.superuser, database: DATABASE });
   return {
+    ownerUrl,
     serverUrl,
     superuserUrl,
     pid: () => running.pid,

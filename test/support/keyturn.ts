@@ -44,7 +44,7 @@ export async function givenKeyturn(options: TestKeyturnOptions = {}): Promise<Te
   const config = configOf({ ...environment(databaseUrl, issuer.url), ...options.env });
   const lines: string[] = [];
   const log = createLog("trace", collector(lines));
-  const parsed = parseRootKeys(ROOT_KEY);
+  const parsed = parseRootKeys(options.env?.["KEYTURN_ROOT_KEY"] ?? ROOT_KEY);
   if ("problem" in parsed) throw new Error(parsed.problem);
   const keyturn = await startKeyturn(config, { databaseUrl, rootKeys: parsed.keys, keySets: new Map() }, log);
   return {

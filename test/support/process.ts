@@ -21,22 +21,18 @@ export interface ServerProcess {
 }
 
 /**
- * Starts `keyturn serve` in production with these variables and nothing else of this process's environment, and waits
- * until it listens. Hashes cost what production demands, unless `hashes` says otherwise.
+ * Starts `keyturn serve` with these variables and nothing else of this process's environment, and waits until it listens.
+ * In production hashes cost what is demanded there; in development, where the database's login must be its owner's, what
+ * `env` says.
  */
 export async function startServer(
   env: Readonly<Record<string, string>>,
-  { hashes = "production" }: { readonly hashes?: "production" | "cheap" } = {},
+  { mode = "production" }: { readonly mode?: "production" | "development" } = {},
 ): Promise<ServerProcess> {
-  const command = hashes === "cheap" ? ["test/support/cheap-server.ts"] : ["bin/keyturn.mjs", "serve"];
-  const child = spawn(process.execPath, command, {
+  const hashCost = { KEYTURN_ARGON2_MEMORY_KIB: "19456", KEYTURN_ARGON2_PASSES: "2" };
+  const child = spawn(process.execPath, ["bin/keyturn.mjs", "serve"], {
     cwd: ROOT,
-    env: {
-      NODE_ENV: "production",
-      ...env,
-      KEYTURN_ARGON2_MEMORY_KIB: "19456",
-      KEYTURN_ARGON2_PASSES: "2",
-    },
+    env: { NODE_ENV: mode, ...env, ...(mode === "production" ? hashCost : {}) },
     stdio: ["ignore", "pipe", "pipe"],
   });
   // A test that fails must not leave its server behind.

@@ -21,7 +21,8 @@ export function toCredentialMessage(credential: Credential) {
   return {
     ...(id === ""
       ? {}
-      : { selfLink: `/v1/iam/service-accounts/${serviceAccountId}/credentials/${id}`, uid, id, hint, etag }),
+      : { selfLink: `/v1/iam/service-accounts/${serviceAccountId}/credentials/${id}`, uid, id, hint }),
+    ...(etag === "" ? {} : { etag }),
     serviceAccountId,
     status: STATUS[credential.status],
     expiresAt: toTimestamp(credential.expiresAt),

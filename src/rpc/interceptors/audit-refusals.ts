@@ -36,9 +36,15 @@ export const auditRefusals =
 function refusalOf(err: unknown, access: AccessRow): Fault["kind"] | undefined {
   if (!(err instanceof FaultError) || err.isRecorded) return undefined;
   const { kind } = err.fault;
-  const isRefusal = kind === "permission_denied" || (access.changes && kind === "invalid_argument");
+  const isRefusal = kind === "permission_denied" || (access.changes && UNFIT_MESSAGES.has(kind));
   return isRefusal ? kind : undefined;
 }
+
+const UNFIT_MESSAGES: ReadonlySet<Fault["kind"]> = new Set([
+  "invalid_argument",
+  "content_type_unsupported",
+  "message_too_large",
+]);
 
 interface Named {
   readonly serviceAccountId: string | undefined;

@@ -16,11 +16,17 @@ export const validate = (): Interceptor => {
 };
 
 function toFieldViolation(violation: Violation): FieldViolation {
-  const field = violation.field.map((part) => ("localName" in part ? part.name : "")).join(".");
+  const field = violation.field.map(step).join("").replace(/^\./, "");
   // The standard words would quote the regular expression.
   const isPattern = violation.ruleId === "string.pattern";
   return {
     field,
     description: isPattern ? "does not have the form that the API reference gives" : violation.message,
   };
+}
+
+/** `.roles`, `[0]` (google.rpc.BadRequest). The key of a map is the caller's text and is left out. */
+function step(part: Violation["field"][number]): string {
+  if ("localName" in part) return `.${part.name}`;
+  return part.kind === "list_sub" ? `[${part.index}]` : "";
 }

@@ -10,5 +10,5 @@ as $$
                   (select o.credentials_revoked_before from organizations o where o.id = p_account.organization_id),
                   (select max(c.created_at) + interval '1 millisecond' from credentials c
                     where c.organization_id = p_account.organization_id and c.service_account_id = p_account.id
-                      and c.deleted_at is null))
+                      and c.deleted_at is null and c.created_at > '-infinity'))
 $$;

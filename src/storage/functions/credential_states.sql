@@ -1,31 +1,15 @@
--- The credentials of a service account as they stand at an instant: what callers see of them, and never the hash. The one
--- place that knows what active means. `is_live` says what counts against the limit: neither expired nor revoked.
---
--- Without a search path of its own, so that the planner sees through it: a condition on a column reaches the index. Its
--- rows have a type of their own, whose instants have the precision of the columns: in a type without it they would be
--- other expressions than those that the indexes are in the order of.
+-- The credentials of a service account as they stand at an instant. See account_credential_states, of which this is the
+-- form for those who know no more than the account's id.
 create or replace function keyturn.credential_states(
   p_organization_id text, p_service_account_id text, p_now timestamptz
 )
 returns setof keyturn.credential_state
 language sql stable
 as $$
-  select c.id, c.uid, c.service_account_id, a.uid,
-         case when c.created_at < r.revoked_before then 'revoked'
-              when c.expires_at <= p_now then 'expired'
-              when c.not_before > p_now then 'pending'
-              else 'active' end,
-         c.expires_at, c.created_by, c.created_at, u.last_used_at, u.last_used_ip, c.display_name, c.labels,
-         c.not_before, c.hint,
-         keyturn.etag_of(c.uid::text, extract(epoch from c.expires_at)::text, (c.created_at < r.revoked_before)::text),
-         c.expires_at > p_now and c.created_at >= coalesce(r.revoked_before, '-infinity'),
-         to_jsonb(c.allowed_cidrs::text[]), u.last_used_user_agent, u.use_count
+  select s.*
     from keyturn.service_accounts a
     join keyturn.organizations o on o.id = a.organization_id
-   cross join lateral (select keyturn.revoked_before(a, o)) r (revoked_before)
-    join keyturn.credentials c
-      on c.organization_id = a.organization_id and c.service_account_id = a.id and c.deleted_at is null
-    left join keyturn.credential_usage u
-      on u.organization_id = c.organization_id and u.service_account_id = c.service_account_id and u.credential_id = c.id
+   cross join lateral keyturn.account_credential_states(
+        a.organization_id, a.id, a.uid, keyturn.revoked_before(a, o), p_now) s
    where a.organization_id = p_organization_id and a.id = p_service_account_id
 $$;

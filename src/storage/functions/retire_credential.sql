@@ -10,8 +10,7 @@ declare
   shown jsonb;
 begin
   if not p_caller.validate_only then
-    -- Never before it began: a clock that was set back must not make a row that no rule allows.
-    update credentials set expires_at = greatest(p_ends_at, created_at)
+    update credentials set expires_at = p_ends_at
      where organization_id = p_account.organization_id and service_account_id = p_account.id and id = p_id;
   end if;
   select to_jsonb(s) into shown from credential_states(p_account.organization_id, p_account.id, p_now) s where s.id = p_id;

@@ -1,5 +1,5 @@
 -- The kill switch for one service account: every credential that exists now is revoked, by one row. Those of the very
--- millisecond are meant too, so that it lies one after; a credential that is created later is created after it.
+-- millisecond are meant too, so that it lies one after; a credential that is created later is not created before it.
 create or replace function keyturn.revoke_service_account_credentials(
   p_caller keyturn.caller, p_service_account_id text,
   out outcome text, out facts jsonb
@@ -14,12 +14,12 @@ declare
 begin
   outcome := coalesce(locked.refusal, 'done');
   if outcome = 'done' then
-    select greatest(locked.now_, max(s.created_at)) + interval '1 millisecond', count(*) filter (where s.is_live)
-      into revoked_before_, live
-      from credential_states(p_caller.organization_id, p_service_account_id, locked.now_) s;
+    revoked_before_ := creation_instant(locked.account, locked.now_ + interval '1 millisecond');
+    select count(*) into live
+      from credential_states(p_caller.organization_id, p_service_account_id, locked.now_) s where s.is_live;
     facts := jsonb_build_object('revoked_before', revoked_before_, 'revoked_credential_count', live);
     if not p_caller.validate_only then
-      update service_accounts set credentials_revoked_before = greatest(credentials_revoked_before, revoked_before_)
+      update service_accounts set credentials_revoked_before = revoked_before_
        where organization_id = p_caller.organization_id and id = p_service_account_id;
     end if;
   end if;

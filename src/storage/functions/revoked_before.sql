@@ -1,5 +1,5 @@
 -- The instant before which credentials of a service account are revoked, by its own kill switch or by that of its
--- organization; null when neither was pulled for it. Inlined where it is used, as credential_states is.
+-- organization; null when neither was pulled for it. Inlined where it is used, as account_credential_states is.
 create or replace function keyturn.revoked_before(
   p_account keyturn.service_accounts, p_organization keyturn.organizations
 )

@@ -1,4 +1,4 @@
--- The service accounts of an organization as they stand at an instant. See credential_states for why it looks as it does.
+-- The service accounts of an organization as they stand at an instant. See account_credential_states for why it looks as it does.
 create or replace function keyturn.service_account_states(p_organization_id text, p_now timestamptz)
 returns setof keyturn.service_account_state
 language sql stable

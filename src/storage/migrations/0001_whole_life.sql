@@ -47,15 +47,16 @@ ALTER TABLE "keyturn"."replays" ADD CONSTRAINT "replays_service_account_fk" FORE
 CREATE INDEX "replays_by_account" ON "keyturn"."replays" USING btree ("organization_id","service_account_id");--> statement-breakpoint
 CREATE INDEX "replays_by_age" ON "keyturn"."replays" USING btree ("created_at");--> statement-breakpoint
 CREATE INDEX "audit_events_of_account_by_time" ON "keyturn"."audit_events" USING btree ("organization_id","service_account_id","occurred_at","service_account_uid","sequence");--> statement-breakpoint
-CREATE INDEX "credentials_by_creation" ON "keyturn"."credentials" USING btree ("organization_id","service_account_id","created_at","id") WHERE "keyturn"."credentials"."deleted_at" is null;--> statement-breakpoint
+CREATE INDEX "credentials_by_creation" ON "keyturn"."credentials" USING btree ("organization_id","service_account_id","created_at","id") WHERE "keyturn"."credentials"."deleted_at" is null and "keyturn"."credentials"."created_at" > '-infinity';--> statement-breakpoint
 CREATE INDEX "credentials_of_organization_by_expiry" ON "keyturn"."credentials" USING btree ("organization_id","expires_at") WHERE "keyturn"."credentials"."deleted_at" is null;--> statement-breakpoint
 CREATE INDEX "credentials_by_deletion" ON "keyturn"."credentials" USING btree ("deleted_at") WHERE "keyturn"."credentials"."deleted_at" is not null;--> statement-breakpoint
 CREATE INDEX "service_accounts_by_creation" ON "keyturn"."service_accounts" USING btree ("organization_id","created_at","id");--> statement-breakpoint
 CREATE INDEX "audit_events_by_time" ON "keyturn"."audit_events" USING btree ("organization_id","occurred_at","service_account_uid","sequence");--> statement-breakpoint
 CREATE INDEX "credentials_by_expiry" ON "keyturn"."credentials" USING btree ("organization_id","service_account_id","expires_at") WHERE "keyturn"."credentials"."deleted_at" is null;--> statement-breakpoint
 INSERT INTO "keyturn"."audit_chains" SELECT "organization_id", "uid", "audit_sequence", "audit_hash" FROM "keyturn"."service_accounts" WHERE "audit_sequence" > 0;--> statement-breakpoint
+INSERT INTO "keyturn"."audit_chains" SELECT DISTINCT ON ("organization_id", "service_account_uid") "organization_id", "service_account_uid", "sequence", "hash" FROM "keyturn"."audit_events" e WHERE NOT EXISTS (SELECT FROM "keyturn"."service_accounts" a WHERE a."organization_id" = e."organization_id" AND a."uid" = e."service_account_uid") ORDER BY "organization_id", "service_account_uid", "sequence" DESC;--> statement-breakpoint
 ALTER TABLE "keyturn"."service_accounts" DROP COLUMN "audit_sequence";--> statement-breakpoint
 ALTER TABLE "keyturn"."service_accounts" DROP COLUMN "audit_hash";--> statement-breakpoint
-ALTER TABLE "keyturn"."credentials" ADD CONSTRAINT "credentials_expires_after_creation" CHECK ("keyturn"."credentials"."expires_at" >= "keyturn"."credentials"."created_at");--> statement-breakpoint
 ALTER TABLE "keyturn"."organizations" ADD CONSTRAINT "organizations_creation_known" CHECK ("keyturn"."organizations"."credential_creation" in ('allowed', 'denied'));--> statement-breakpoint
-ALTER TABLE "keyturn"."organizations" ADD CONSTRAINT "organizations_status_known" CHECK ("keyturn"."organizations"."status" in ('active', 'suspended', 'deleted'));
+ALTER TABLE "keyturn"."organizations" ADD CONSTRAINT "organizations_status_known" CHECK ("keyturn"."organizations"."status" in ('active', 'suspended', 'deleted'));--> statement-breakpoint
+CREATE STATISTICS "keyturn"."credentials_of_account" (ndistinct, dependencies) ON "organization_id", "service_account_id" FROM "keyturn"."credentials";

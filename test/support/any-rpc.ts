@@ -33,12 +33,7 @@ export interface AnyAnswer {
   readonly restStatus: number | undefined;
   /** Of the ErrorInfo; empty on success. */
   readonly reason: string;
-  /** Of the ErrorInfo. */
-  readonly metadata: Readonly<Record<string, string>>;
   readonly details: readonly DetailJson[];
-  /** The response as JSON, once the call has succeeded: proto JSON, or the REST edge's. */
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came back
-  readonly body: any;
   /** What came back as `X-Request-Id`. */
   readonly requestId: string | undefined;
   /** All that the caller hears, but for the request id and the time of day: equal when nothing tells two answers apart. */
@@ -71,26 +66,22 @@ interface Heard {
   readonly details: readonly DetailJson[];
   /** By lower-case name. */
   readonly headers: Iterable<readonly [name: string, value: string]>;
-  readonly body?: JsonValue;
-  /** The words of a refusal, or what else there is to tell answers apart. */
-  readonly text?: string;
+  /** The message of a success, the words of a refusal, at the REST edge the whole body. */
+  readonly content: JsonValue;
 }
 
 const UNSTEADY = ["x-request-id", "date", "connection", "keep-alive"];
 
-function heard({ code, restStatus, details, headers, body, text }: Heard): AnyAnswer {
+function heard({ code, restStatus, details, headers, content }: Heard): AnyAnswer {
   const all = [...headers].sort(([a], [b]) => (a < b ? -1 : 1));
   const steady = all.filter(([name]) => !UNSTEADY.includes(name));
-  const { reason, metadata } = answerOf({ code: code ?? -1, details, header: () => undefined });
   return {
     code,
     restStatus,
-    reason,
-    metadata,
+    reason: answerOf({ code: code ?? -1, details, header: () => undefined }).reason,
     details,
-    body,
     requestId: all.find(([name]) => name === "x-request-id")?.[1],
-    wire: JSON.stringify([code, restStatus, steady, text, details, body]),
+    wire: JSON.stringify([code, restStatus, steady, content, details]),
   };
 }
 
@@ -107,15 +98,8 @@ async function overRest(httpUrl: string, call: AnyCall): Promise<AnyAnswer> {
     body: body ?? null,
   });
   const text = await res.text();
-  const json = text === "" ? undefined : JSON.parse(text);
-  const details = res.ok ? [] : json.error.details;
-  return heard({
-    restStatus: res.status,
-    details,
-    headers: res.headers,
-    text,
-    body: res.ok ? json : undefined,
-  });
+  const details = res.ok ? [] : JSON.parse(text).error.details;
+  return heard({ restStatus: res.status, details, headers: res.headers, content: text });
 }
 
 function connectDoor(name: AnyDoor["name"], transport: Transport): AnyDoor {
@@ -127,7 +111,7 @@ async function overConnect(transport: Transport, call: AnyCall): Promise<AnyAnsw
   try {
     const res = await transport.unary(method, undefined, undefined, headersOf(call), message);
     const headers = [...res.header, ...res.trailer];
-    return heard({ code: 0, details: [], headers, body: toJson(method.output, res.message) });
+    return heard({ code: 0, details: [], headers, content: toJson(method.output, res.message) });
   } catch (err) {
     if (!(err instanceof ConnectError)) throw err;
     const packed = err.details.map((detail) => {
@@ -135,7 +119,7 @@ async function overConnect(transport: Transport, call: AnyCall): Promise<AnyAnsw
       return create(AnySchema, { typeUrl: `type.googleapis.com/${detail.type}`, value: detail.value });
     });
     const details = detailsOf(toBinary(StatusSchema, create(StatusSchema, { details: packed })));
-    return heard({ code: err.code, details, headers: err.metadata, text: err.rawMessage });
+    return heard({ code: err.code, details, headers: err.metadata, content: err.rawMessage });
   }
 }
 
@@ -153,11 +137,11 @@ function overGrpc(client: Client, call: AnyCall): Promise<AnyAnswer> {
     const answered = (err: ServiceError | null, response?: MessageShape<DescMessage>) => {
       const headers = [...entriesOf(initial), ...entriesOf(err?.metadata)];
       if (err === null && response !== undefined) {
-        resolve(heard({ code: 0, details: [], headers, body: toJson(method.output, response) }));
+        resolve(heard({ code: 0, details: [], headers, content: toJson(method.output, response) }));
       } else {
         const [bytes] = err?.metadata?.get("grpc-status-details-bin") ?? [];
         const details = bytes === undefined ? [] : detailsOf(bytes as Buffer);
-        resolve(heard({ code: err?.code ?? -1, details, headers, text: err?.details ?? "" }));
+        resolve(heard({ code: err?.code ?? -1, details, headers, content: err?.details ?? "" }));
       }
     };
     client
