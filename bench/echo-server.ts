@@ -2,6 +2,8 @@
  * A gRPC server with our door, our chain of interceptors and our access table, whose VerifyCredential answers the same
  * principal every time: what is left when the check itself is taken out. TOKEN is the bearer token that it accepts.
  */
+import { create } from "@bufbuild/protobuf";
+import { PrincipalSchema } from "../gen/keyturn/v1/verification_service_pb.ts";
 import { openGrpcDoor } from "../src/door/grpc.ts";
 import { LIMITS } from "../src/limits.ts";
 import { createLog } from "../src/observability/log.ts";
@@ -9,7 +11,7 @@ import { createMetrics } from "../src/observability/metrics.ts";
 import { createKernel, type KernelOptions } from "../src/rpc/kernel.ts";
 import { SERVICES } from "../src/rpc/services.ts";
 
-const principal = {
+const principal = create(PrincipalSchema, {
   organizationId: "bench",
   serviceAccountId: "sa-0",
   serviceAccountUid: "00000000-0000-0000-0000-000000000000",
@@ -19,13 +21,13 @@ const principal = {
   scopeId: "bench",
   roles: ["a", "b"],
   expiresAt: { seconds: 2_000_000_000n, nanos: 0 },
-};
+});
 
 const handlers = Object.fromEntries(
   Object.entries(SERVICES).map(([name]) => [name, {}]),
 ) as unknown as KernelOptions["handlers"];
 handlers.VerificationService = {
-  verifyCredential: async () => ({ result: { case: "principal", value: principal } }),
+  verifyCredential: async () => ({ result: { case: "principal" as const, value: principal } }),
 };
 
 const caller = {

@@ -22,7 +22,11 @@ const { runMigrations } = await getMigrations(options);
 await runMigrations();
 const auth = betterAuth(options);
 const { user } = await auth.api.signUpEmail({
-  body: { email: `bench-${process.pid}@example.com`, password: "correct horse battery staple", name: "Bench" },
+  body: {
+    email: `bench-${process.pid}@example.com`,
+    password: "correct horse battery staple",
+    name: "Bench",
+  },
 });
 const keys = [];
 for (let index = 0; index < Number(process.env.KEYS ?? 100); index += 1) {

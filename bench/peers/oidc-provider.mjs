@@ -6,8 +6,8 @@
  */
 import { generateKeyPairSync } from "node:crypto";
 import { createServer } from "node:http";
-import pg from "pg";
 import Provider from "oidc-provider";
+import pg from "pg";
 
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 10 });
 await pool.query(`
@@ -39,7 +39,15 @@ class Adapter {
       `insert into oidc_payloads (model, id, payload, grant_id, user_code, uid, expires_at)
        values ($1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7))
        on conflict (model, id) do update set payload = excluded.payload, expires_at = excluded.expires_at`,
-      [this.model, id, payload, payload.grantId ?? null, payload.userCode ?? null, payload.uid ?? null, expiresIn ?? 0],
+      [
+        this.model,
+        id,
+        payload,
+        payload.grantId ?? null,
+        payload.userCode ?? null,
+        payload.uid ?? null,
+        expiresIn ?? 0,
+      ],
     );
   }
   async #one(column, value) {
@@ -60,7 +68,10 @@ class Adapter {
     return this.#one("user_code", userCode);
   }
   async consume(id) {
-    await pool.query("update oidc_payloads set consumed_at = now() where model = $1 and id = $2", [this.model, id]);
+    await pool.query("update oidc_payloads set consumed_at = now() where model = $1 and id = $2", [
+      this.model,
+      id,
+    ]);
   }
   async destroy(id) {
     await pool.query("delete from oidc_payloads where model = $1 and id = $2", [this.model, id]);

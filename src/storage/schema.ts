@@ -1,12 +1,10 @@
 import { isNotNull, isNull, sql } from "drizzle-orm";
 import {
-  bigint,
   check,
   cidr,
   customType,
   foreignKey,
   index,
-  inet,
   integer,
   jsonb,
   pgSchema,

@@ -100,11 +100,14 @@ async function discovered(algorithm: "oidc" | "oauth2" = "oauth2"): Promise<oaut
   return oauth.processDiscoveryResponse(issuer, answer);
 }
 
-test("openid-client reads the error of a wrong secret, and that of a role which the account has not", async () => {
+test("openid-client reads the challenge after a wrong secret, and the error of a role that the account has not", async () => {
   const execute = [client.allowInsecureRequests];
   const url = new URL(h.httpUrl);
   const wrong = await client.discovery(url, issued.clientId, "wrong", undefined, { execute });
-  await assert.rejects(client.clientCredentialsGrant(wrong), { error: "invalid_client", status: 401 });
+  await assert.rejects(client.clientCredentialsGrant(wrong), {
+    code: "OAUTH_WWW_AUTHENTICATE_CHALLENGE",
+    status: 401,
+  });
   const right = await client.discovery(url, issued.clientId, issued.secret, undefined, { execute });
   const narrowing = { scope_narrowing: "owner" };
   await assert.rejects(client.clientCredentialsGrant(right, narrowing), {
