@@ -1,4 +1,3 @@
-import { abortFault } from "./fault.ts";
 import { waitFor } from "./wait-for.ts";
 
 export interface SharedReadsOptions {
@@ -57,7 +56,6 @@ export function shareReads<Question, Answer>(
   }
 
   return async (question, signal) => {
-    if (signal.aborted) throw abortFault(signal);
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     const asked = { question, resolve, reject };
     waiting.add(asked);

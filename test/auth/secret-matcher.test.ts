@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Hasher } from "../../src/auth/hasher.ts";
 import { createSecretMatcher } from "../../src/auth/secret-matcher.ts";
@@ -106,10 +106,7 @@ test("a hasher that fails is no answer, to none who wait, and is asked again by 
 });
 
 test("a check that fails when everybody has left is nobody's unhandled rejection", async (t) => {
-  const unhandled: unknown[] = [];
-  const onUnhandled = (err: unknown) => void unhandled.push(err);
-  process.on("unhandledRejection", onUnhandled);
-  t.after(() => process.off("unhandledRejection", onUnhandled));
+  const unhandled = givenUnhandled(t);
   const h = given();
   const controller = new AbortController();
   const left = [
@@ -172,6 +169,18 @@ test("for somebody who has gone no hash is started", async () => {
   assert.equal(h.verifying.length, 0);
 });
 
+test("a hasher that fails before anybody has asked is nobody's unhandled rejection", async (t) => {
+  const unhandled = givenUnhandled(t);
+  const world = { hashFault: overloaded };
+  createSecretMatcher(
+    { ...brokenOf(world), verify: async () => false },
+    createVerifiedSecrets(1, randomBytes),
+  );
+  await nextTurn();
+  await nextTurn();
+  assert.deepEqual(unhandled, []);
+});
+
 test("what stands for the hash of nobody is made again after it could not be made", async () => {
   const h = given();
   h.world.hashFault = overloaded;
@@ -184,6 +193,15 @@ test("what stands for the hash of nobody is made again after it could not be mad
   h.world.hashFault = undefined;
   assert.equal(await refused.mismatch("wrong", signal), false);
 });
+
+/** Rejections that nobody has listened to since. */
+function givenUnhandled(t: TestContext): readonly unknown[] {
+  const unhandled: unknown[] = [];
+  const onUnhandled = (err: unknown) => void unhandled.push(err);
+  process.on("unhandledRejection", onUnhandled);
+  t.after(() => process.off("unhandledRejection", onUnhandled));
+  return unhandled;
+}
 
 /** A hasher that fails for as long as the world has a fault. */
 const brokenOf = (world: { readonly hashFault: FaultError | undefined }): Pick<Hasher, "hash"> => ({

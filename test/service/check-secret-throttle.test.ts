@@ -79,6 +79,19 @@ test("sixty wrong secrets of whatever credentials from one place, forged and mal
   assert.equal((await h.check(secret, HERE)).kind, "verified");
 });
 
+test("right secrets are no guesses, however many come from one place for the first time", async () => {
+  const h = givenCheck();
+  for (let time = 0; time < 200; time += 1) {
+    assert.equal((await h.check(h.givenSecret(), HERE)).kind, "verified");
+  }
+  const secret = h.givenSecret();
+  // Each time by another hash, so that it is not known.
+  for (let time = 0; time < 20; time += 1) {
+    h.store(secret, { credentialUid: `uid-${time}` });
+    assert.equal((await h.check(secret, HERE)).kind, "verified");
+  }
+});
+
 test("all addresses of an IPv6 network are one place", async () => {
   const h = givenCheck();
   const secret = h.givenSecret();

@@ -104,7 +104,8 @@ for (const [how, { texts, word }] of Object.entries(SPOILT)) {
     const secret = h.givenSecret();
     const spoilt = texts(secret).filter((text) => text !== secret);
     for (const text of spoilt) assert.deepEqual(await h.check(text), { kind: "refused" }, text);
-    assert.ok(spoilt.length >= 70, `${spoilt.length} texts`);
+    // Of a secret that is all digits only the letters of its beginning have a case.
+    assert.ok(spoilt.length >= 9, `${spoilt.length} texts`);
     assert.deepEqual(h.done, []);
     assert.deepEqual([...new Set(h.checked)], [word]);
   });
