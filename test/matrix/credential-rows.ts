@@ -12,6 +12,8 @@ export const CREDENTIAL_ROWS = {
         answers: {
           anonymous: nobody,
           member: denied,
+          verifier: denied,
+          platformVerifier: denied,
           administrator: { own: CREATED, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
           anotherAdministrator: { own: CREATED, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
           deletedAdministrator: { own: NO_ACCOUNT, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
@@ -28,6 +30,8 @@ export const CREDENTIAL_ROWS = {
         answers: {
           anonymous: nobody,
           member: denied,
+          verifier: denied,
+          platformVerifier: denied,
           administrator: { own: OK, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
           anotherAdministrator: { own: OK, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
           deletedAdministrator: { own: NO_ACCOUNT, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
@@ -44,6 +48,8 @@ export const CREDENTIAL_ROWS = {
         answers: {
           anonymous: nobody,
           member: hiddenCredential,
+          verifier: hiddenCredential,
+          platformVerifier: hiddenCredential,
           administrator: { own: OK, others: NO_CREDENTIAL, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
           anotherAdministrator: {
             own: OK,
@@ -70,6 +76,8 @@ export const CREDENTIAL_ROWS = {
         answers: {
           anonymous: nobody,
           member: hiddenCredential,
+          verifier: hiddenCredential,
+          platformVerifier: hiddenCredential,
           administrator: { own: DELETED, others: NO_CREDENTIAL, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
           anotherAdministrator: {
             own: DELETED,
@@ -96,6 +104,8 @@ export const CREDENTIAL_ROWS = {
         answers: {
           anonymous: nobody,
           member: denied,
+          verifier: denied,
+          platformVerifier: denied,
           administrator: { own: CREATED, others: NO_CREDENTIAL, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
           anotherAdministrator: {
             own: CREATED,
@@ -113,6 +123,24 @@ export const CREDENTIAL_ROWS = {
       },
     ],
   },
+  listRefusedUses: {
+    action: "credential.list_refused_uses",
+    trail: "denials",
+    asks: [
+      {
+        request: ({ account }) => ({ serviceAccountId: account }),
+        answers: {
+          anonymous: nobody,
+          member: denied,
+          verifier: denied,
+          platformVerifier: denied,
+          administrator: { own: OK, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
+          anotherAdministrator: { own: OK, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
+          deletedAdministrator: { own: NO_ACCOUNT, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
+        },
+      },
+    ],
+  },
   revokeAllCredentials: {
     action: "credential.revoke_all",
     trail: "everything",
@@ -122,6 +150,8 @@ export const CREDENTIAL_ROWS = {
         answers: {
           anonymous: nobody,
           member: denied,
+          verifier: denied,
+          platformVerifier: denied,
           administrator: { own: OK, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
           anotherAdministrator: { own: OK, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
           deletedAdministrator: { own: NO_ACCOUNT, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
@@ -132,6 +162,8 @@ export const CREDENTIAL_ROWS = {
         answers: {
           anonymous: nobody,
           member: denied,
+          verifier: denied,
+          platformVerifier: denied,
           administrator: { own: OK, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
           anotherAdministrator: { own: OK, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
           deletedAdministrator: {
@@ -146,6 +178,8 @@ export const CREDENTIAL_ROWS = {
         answers: {
           anonymous: nobody,
           member: denied,
+          verifier: denied,
+          platformVerifier: denied,
           administrator: { own: OK },
           anotherAdministrator: { own: OK },
           deletedAdministrator: { own: NO_ORGANIZATION },

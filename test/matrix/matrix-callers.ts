@@ -5,12 +5,17 @@ import type { TestKeyturn } from "../support/keyturn.ts";
 export const CALLERS = [
   "anonymous",
   "member",
+  "verifier",
+  "platformVerifier",
   "administrator",
   "anotherAdministrator",
   "deletedAdministrator",
 ] as const;
 
-/** The last two: an administrator of another tenant, and one of a tenant that was deleted. */
+/**
+ * A member has no role that counts; a verifier checks the secrets and tokens of others. The last two: an administrator of
+ * another tenant, and one of a tenant that was deleted.
+ */
 export type CallerName = (typeof CALLERS)[number];
 
 /**
@@ -64,6 +69,8 @@ export async function givenWorld(h: TestKeyturn): Promise<World> {
     callers: {
       anonymous: { token: undefined, subject: "", home: here, abroad: there },
       member: await caller(here, there, "member"),
+      verifier: await caller(here, there, "verifier"),
+      platformVerifier: await caller(here, there, "platform-verifier"),
       administrator: await caller(here, there, "admin"),
       anotherAdministrator: await caller(there, here, "admin"),
       deletedAdministrator: await caller(deleted, here, "admin"),

@@ -4,7 +4,7 @@ import type { AnyAnswer, AnyCall, AnyDoor } from "../support/any-rpc.ts";
 import { unreadableRequest } from "./malformed-request.ts";
 import { CALLERS, type CallerName, type Named, namedBy, type Target, type World } from "./matrix-callers.ts";
 import type { Row } from "./matrix-row.ts";
-import { MALFORMED, type Verdict } from "./matrix-verdicts.ts";
+import { isBarred, MALFORMED, type Verdict } from "./matrix-verdicts.ts";
 
 /** One caller who calls one RPC in one way and names one thing. */
 export interface Cell {
@@ -48,7 +48,7 @@ export function malformedCellsOf(method: DescMethodUnary, row: Row, { callers }:
     return (["anonymous", "member", "administrator"] as const).flatMap((caller) => {
       const cell = (target: "malformed" | "unreadable", named: Named): Cell => {
         const group = `${number}.${caller}`;
-        const verdict = caller === "administrator" ? MALFORMED : answers[caller].own;
+        const verdict = isBarred(answers[caller].own) ? answers[caller].own : MALFORMED;
         const requestId = `${group}.${target}`;
         return { caller, requestId, group, target, method, init: request(named), named, verdict };
       };

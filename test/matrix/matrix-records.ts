@@ -2,6 +2,7 @@ import type postgres from "postgres";
 import type { World } from "./matrix-callers.ts";
 import type { Cell } from "./matrix-cells.ts";
 import type { Row } from "./matrix-row.ts";
+import type { Verdict } from "./matrix-verdicts.ts";
 
 interface Table {
   readonly name: string;
@@ -52,8 +53,7 @@ export function trailExpected(
   { callers }: World,
 ): TrailRow[] {
   const recorded = cells.filter(
-    ({ caller, verdict }) =>
-      caller !== "anonymous" && (trail === "everything" || verdict.outcome === "permission_denied"),
+    ({ caller, verdict }) => caller !== "anonymous" && belongsInTrail(trail, verdict),
   );
   return inOrder(
     recorded.map((cell) => {
@@ -70,6 +70,17 @@ export function trailExpected(
       };
     }),
   );
+}
+
+function belongsInTrail(trail: Row["trail"], { code, outcome }: Verdict): boolean {
+  switch (trail) {
+    case "everything":
+      return true;
+    case "refusals":
+      return code !== 0;
+    case "denials":
+      return outcome === "permission_denied";
+  }
 }
 
 /** The account that the trail names: none while nobody looked at the message, or could read the name. */

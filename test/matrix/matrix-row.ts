@@ -15,8 +15,8 @@ export interface Ask<Init> {
 export interface Row<Init = MessageInitShape<DescMessage>> {
   /** What the trail calls it. */
   readonly action: string;
-  /** Which refusals the trail has: every one, or those for want of the right. Also whether a success stands there. */
-  readonly trail: "everything" | "denials";
+  /** What the trail has: every refusal and every success, every refusal (the call changes nothing here), or every denial. */
+  readonly trail: "everything" | "refusals" | "denials";
   readonly asks: readonly [Ask<Init>, ...Ask<Init>[]];
 }
 

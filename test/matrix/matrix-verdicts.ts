@@ -19,6 +19,9 @@ export const DELETED: Verdict = { code: 0, reason: "", restStatus: 204, outcome:
 /** Nobody knows who that is, so that no trail has it. */
 export const NOBODY: Verdict = { code: 16, reason: "UNAUTHENTICATED", restStatus: 401, outcome: "" };
 
+/** A client that presents no secret of its own. Nobody knows who that is either. */
+export const INVALID_CLIENT: Verdict = { code: 16, reason: "INVALID_CLIENT", restStatus: 401, outcome: "" };
+
 export const DENIED: Verdict = {
   code: 7,
   reason: "PERMISSION_DENIED",
@@ -64,3 +67,7 @@ export const MALFORMED: Verdict = {
   restStatus: 400,
   outcome: "invalid_argument",
 };
+
+/** Whether somebody is kept out before it is looked at what he asks for. */
+export const isBarred = ({ reason, outcome }: Verdict): boolean =>
+  reason === NOBODY.reason || outcome === DENIED.outcome;

@@ -11,6 +11,8 @@ export const CREDENTIAL_POLICY_ROWS = {
         answers: {
           anonymous: nobody,
           member: denied,
+          verifier: denied,
+          platformVerifier: denied,
           administrator: { own: OK },
           anotherAdministrator: { own: OK },
           deletedAdministrator: { own: NO_ORGANIZATION },
@@ -27,6 +29,8 @@ export const CREDENTIAL_POLICY_ROWS = {
         answers: {
           anonymous: nobody,
           member: denied,
+          verifier: denied,
+          platformVerifier: denied,
           administrator: { own: OK },
           anotherAdministrator: { own: OK },
           deletedAdministrator: { own: NO_ORGANIZATION },
@@ -46,6 +50,8 @@ export const AUDIT_ROWS = {
         answers: {
           anonymous: nobody,
           member: denied,
+          verifier: denied,
+          platformVerifier: denied,
           administrator: { own: OK, foreign: OK, missing: OK },
           anotherAdministrator: { own: OK, foreign: OK, missing: OK },
           deletedAdministrator: {
@@ -60,6 +66,8 @@ export const AUDIT_ROWS = {
         answers: {
           anonymous: nobody,
           member: denied,
+          verifier: denied,
+          platformVerifier: denied,
           administrator: { own: OK },
           anotherAdministrator: { own: OK },
           deletedAdministrator: { own: NO_ORGANIZATION },

@@ -13,6 +13,8 @@ export const SERVICE_ACCOUNT_ROWS = {
         answers: {
           anonymous: nobody,
           member: denied,
+          verifier: denied,
+          platformVerifier: denied,
           administrator: { own: TAKEN, foreign: CREATED, missing: CREATED },
           anotherAdministrator: { own: TAKEN, foreign: CREATED, missing: CREATED },
           deletedAdministrator: {
@@ -33,6 +35,8 @@ export const SERVICE_ACCOUNT_ROWS = {
         answers: {
           anonymous: nobody,
           member: denied,
+          verifier: denied,
+          platformVerifier: denied,
           administrator: { own: OK },
           anotherAdministrator: { own: OK },
           deletedAdministrator: { own: NO_ORGANIZATION },
@@ -49,6 +53,8 @@ export const SERVICE_ACCOUNT_ROWS = {
         answers: {
           anonymous: nobody,
           member: hiddenAccount,
+          verifier: hiddenAccount,
+          platformVerifier: hiddenAccount,
           administrator: { own: OK, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
           anotherAdministrator: { own: OK, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
           deletedAdministrator: { own: NO_ACCOUNT, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
@@ -65,6 +71,8 @@ export const SERVICE_ACCOUNT_ROWS = {
         answers: {
           anonymous: nobody,
           member: hiddenAccount,
+          verifier: hiddenAccount,
+          platformVerifier: hiddenAccount,
           administrator: { own: OK, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
           anotherAdministrator: { own: OK, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
           deletedAdministrator: { own: NO_ACCOUNT, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
@@ -81,6 +89,8 @@ export const SERVICE_ACCOUNT_ROWS = {
         answers: {
           anonymous: nobody,
           member: hiddenAccount,
+          verifier: hiddenAccount,
+          platformVerifier: hiddenAccount,
           administrator: { own: DELETED, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
           anotherAdministrator: { own: DELETED, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },
           deletedAdministrator: { own: NO_ACCOUNT, foreign: NO_ACCOUNT, missing: NO_ACCOUNT },

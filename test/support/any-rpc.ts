@@ -98,9 +98,21 @@ async function overRest(httpUrl: string, call: AnyCall): Promise<AnyAnswer> {
     body: body ?? null,
   });
   const text = await res.text();
-  const details = res.ok ? [] : JSON.parse(text).error.details;
-  return heard({ restStatus: res.status, details, headers: res.headers, content: text });
+  const error = res.ok ? undefined : JSON.parse(text).error;
+  const oauthReason = REASON_BY_OAUTH_ERROR[error];
+  return {
+    ...heard({ restStatus: res.status, details: error?.details ?? [], headers: res.headers, content: text }),
+    ...(oauthReason === undefined ? {} : { reason: oauthReason }),
+  };
 }
+
+/** On the paths of OAuth there is its word alone (RFC 6749 section 5.2), and none of our reasons. */
+const REASON_BY_OAUTH_ERROR: Readonly<Record<string, string>> = {
+  invalid_token: "UNAUTHENTICATED",
+  insufficient_scope: "PERMISSION_DENIED",
+  invalid_request: "INVALID_ARGUMENT",
+  invalid_client: "INVALID_CLIENT",
+};
 
 function connectDoor(name: AnyDoor["name"], transport: Transport): AnyDoor {
   return { name, call: (call) => overConnect(transport, call), close() {} };
