@@ -1,6 +1,6 @@
 import { type Foundations, startKeyturn } from "../compose.ts";
 import type { Config } from "../config.ts";
-import { createLog } from "../observability/log.ts";
+import { bufferedOutput, createLog } from "../observability/log.ts";
 import type { Terminal } from "./program.ts";
 
 const DRAIN_MS_MAX = 8_000;
@@ -56,7 +56,8 @@ function productionFoundations(config: Config): Foundations {
 
 /** JSON, or lines for people when a person is likely to read them and the printer is installed. */
 async function destinationOf(config: Config, terminal: Terminal) {
-  if (config.production || !terminal.isTerminal) return undefined;
+  if (config.production) return bufferedOutput();
+  if (!terminal.isTerminal) return undefined;
   const pretty = await import("pino-pretty").catch(() => undefined);
   return pretty?.default({
     colorize: true,

@@ -29,6 +29,13 @@ export function createLog(level: string, destination?: DestinationStream): Log {
   };
 }
 
+/**
+ * The process's own output, written in pieces of 4 KiB or ten times a second: a write a line would be a system call a
+ * call. What is left is written when the process ends, unless it is killed.
+ */
+export const bufferedOutput = (): DestinationStream =>
+  pino.destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 100 });
+
 function callFields(record: CallRecord): Record<string, unknown> {
   return {
     request_id: record.requestId,
