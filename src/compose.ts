@@ -61,7 +61,14 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     onWait: metrics.databaseWaited,
   });
   const keys = deriveKeys(foundations.rootKeys);
-  const signing = createTokenSigning({ config, db, sealingKeys: keys.signingKey, log });
+  const login = examineLogin(db, !config.production);
+  const fit = login.known.then((rights) => (rights.length === 0 ? undefined : new Promise<void>(() => {})));
+  const unfit = login.known.then((rights) => {
+    if (rights.length === 0) return new Promise<void>(() => {});
+    log.event("fatal", "the database login has rights that a server must not have", { rights });
+    return undefined;
+  });
+  const signing = createTokenSigning({ config, db, fit, sealingKeys: keys.signingKey, log });
   const hasher = createHasher({
     permits: config.hashPermits,
     cost: { memoryKib: config.hashMemoryKib, passes: config.hashPasses, lanes: 1 },
@@ -102,12 +109,6 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     onSwept: (rows) => log.event("debug", "swept", { rows }),
     onError: (err) => log.defect("", err),
     random: Math.random,
-  });
-  const login = examineLogin(db, !config.production);
-  const unfit = login.known.then((rights) => {
-    if (rights.length === 0) return new Promise<void>(() => {});
-    log.event("fatal", "the database login has rights that a server must not have", { rights });
-    return undefined;
   });
 
   let draining = false;

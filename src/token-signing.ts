@@ -5,6 +5,7 @@ import { createSigningKeyRing, type SigningKeyRing } from "./auth/signing-key-ri
 import type { SigningKeyEvent } from "./auth/signing-key-ring-deps.ts";
 import type { Config } from "./config.ts";
 import { unavailable } from "./domain/fault.ts";
+import { waitFor } from "./domain/wait-for.ts";
 import type { WellKnown } from "./door/well-known.ts";
 import { defectFields, type Log } from "./observability/log.ts";
 import type { Database } from "./storage/database.ts";
@@ -13,6 +14,8 @@ import { openSigningKeys } from "./storage/signing-keys.ts";
 export interface TokenSigningParts {
   readonly config: Config;
   readonly db: Database;
+  /** Resolves once the database login is known to be fit: a server that must not run adds no key. */
+  readonly fit: Promise<unknown>;
   readonly sealingKeys: KeyRing;
   readonly log: Log;
 }
@@ -30,9 +33,14 @@ export interface TokenSigning {
 const NOT_OPEN_RETRY_MS = 1_000;
 
 /** What access tokens are signed, read and published with. */
-export function createTokenSigning({ config, db, sealingKeys, log }: TokenSigningParts): TokenSigning {
+export function createTokenSigning({ config, db, fit, sealingKeys, log }: TokenSigningParts): TokenSigning {
+  const stored = openSigningKeys(db);
   const ring = createSigningKeyRing({
-    ...openSigningKeys(db),
+    ...stored,
+    list: async (signal) => {
+      await waitFor(fit, signal);
+      return stored.list(signal);
+    },
     sealingKeys,
     keyAgeSecondsMax: config.signingKeySeconds,
     randomBytes,
