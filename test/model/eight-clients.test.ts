@@ -13,7 +13,7 @@ import { type Call, type Client, type Desk, openClients, openDesk } from "./clie
 import { nextOperation, type Operation } from "./operations.ts";
 import { passTime } from "./passing-time.ts";
 import { type Random, randomFrom, seedOfRun } from "./random.ts";
-import { assertAsStored, openPoll, type Poll } from "./stored-state.ts";
+import { assertAsStored, assertTrailIsShown, openPoll, type Poll } from "./stored-state.ts";
 import { openTrail } from "./trail.ts";
 
 const TENANT = "org-model";
@@ -87,6 +87,10 @@ async function run(seed: number): Promise<string> {
     await assertAsStored(h.db.sql, TENANT, ACCOUNTS, auditor);
     await passTime(h.db.sql, TENANT, randomFrom(seed - round), desk, auditor);
   }
+  for (const client of clients.slice(0, 2))
+    await assertTrailIsShown(h.db.sql, TENANT, (req) =>
+      desk.call(client, { service: "AuditService", rpc: "listAuditEvents", req }),
+    );
   return [...reasons]
     .sort()
     .map(([what, count]) => `${count} ${what}`)
