@@ -23,6 +23,7 @@ export interface OrganizationPolicy extends CredentialPolicy {
   readonly creation: "allowed" | "denied";
   /** Absent when it was never changed. */
   readonly updatedAt: Date | undefined;
+  /** Empty in a dry run. */
   readonly etag: string;
 }
 

@@ -71,7 +71,7 @@ function toPolicy(facts: Facts): OrganizationPolicy {
     activeCredentialsMax: facts["active_credentials_max"],
     creation: facts["credential_creation"],
     updatedAt: optionalInstant(facts["updated_at"]),
-    etag: facts["etag"],
+    etag: facts["etag"] ?? "",
   };
 }
 

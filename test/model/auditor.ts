@@ -1,18 +1,18 @@
 /** Replays the trail on the model, and holds every answer against it. */
 import assert from "node:assert/strict";
-import { isDeepStrictEqual } from "node:util";
 import type { Call } from "./clients.ts";
 import { credentialVersion, openEtags } from "./etags.ts";
-import { openLedger, type Point, pointsDuring, sightsDuring } from "./ledger.ts";
-import { matchAccount, matchOrganization, nowsOf, type Told, type Window } from "./matching.ts";
-import { shownAccount, shownOf } from "./shown.ts";
+import { openLedger, type Point, pointsDuring } from "./ledger.ts";
+import { assertRevokedCount, placeList } from "./looks-at-all.ts";
+import { matchAccount, matchOrganization, type Told } from "./matching.ts";
 import type { Verdict } from "./situation.ts";
-import { type AccountState, liveOf, type OrganizationState, statusOf } from "./state.ts";
+import { type AccountState, type OrganizationState, statusOf } from "./state.ts";
 import { accountIdOf, ORGANIZATION_CHAIN, type Recorded } from "./trail.ts";
 
 export function openAuditor(tenant: string, accountIds: readonly string[]) {
   const ledger = openLedger();
   const etags = openEtags();
+  const view = { ledger, etags, tenant, accountIds };
 
   const lastOf = (id: string) => ledger.account(id).at(-1) as Point<AccountState | undefined>;
 
@@ -81,7 +81,7 @@ export function openAuditor(tenant: string, accountIds: readonly string[]) {
         told,
         tried.flatMap(({ others }) => others),
       );
-    // A dry run of an update shows the etag that the next revision would have.
+    // An update shows the etag of the revision that it makes.
     const ahead = call.rpc === "updateCredentialPolicy" ? 1 : 0;
     etags.learn(call.heard.body, sole(ways.map(({ organization }) => organization.policyRevision + ahead)));
     claim(call, ways, ({ organization }) => `policy ${organization.policyRevision}`);
@@ -99,15 +99,13 @@ export function openAuditor(tenant: string, accountIds: readonly string[]) {
     ledger.organization.push({ state, start: Math.max(point.start, call.start), end: call.end, at });
   }
 
-  const during = (call: Call): Window => ({ from: call.from, to: call.to });
-
   /** A call that no chain gives a place: it must fit one of those that it can have had. */
   function place(call: Call, isRecorded: boolean): void {
-    const told = { isRecorded, window: during(call) };
+    const told = { isRecorded, window: call };
     if (call.isMember) assert.equal(call.heard.reason, reasonForMembers(call), call.name);
     else if (call.isMalformed) assert.equal(call.heard.reason, "INVALID_ARGUMENT", call.name);
     else if (call.rpc === "listAuditEvents") assert.equal(call.heard.reason, "", call.name);
-    else if (call.rpc === "listServiceAccounts") placeList(call);
+    else if (call.rpc === "listServiceAccounts") placeList(call, view);
     else if (accountIdOf(call) !== undefined) {
       const states = pointsDuring(ledger.account(accountIdOf(call) as string), call).map(
         ({ state }) => state,
@@ -119,55 +117,11 @@ export function openAuditor(tenant: string, accountIds: readonly string[]) {
       settleOrganization(call, states, told);
       return;
     }
-    assert.equal(isRecorded, (call.isMember || call.isMalformed) ?? false, `the trail has ${call.name}`);
-  }
-
-  /** A list is one look at all accounts: each is as it was at some time during the call, or not there. */
-  function placeList(call: Call): void {
-    const shown = (call.heard.body?.serviceAccounts ?? []) as { readonly id: string }[];
-    assert.deepEqual(
-      shown.map(({ id }) => id).filter((id) => !accountIds.includes(id)),
-      [],
+    assert.equal(
+      isRecorded,
+      (call.isMember || (call.isMalformed && !call.req.validateOnly)) ?? false,
+      `the trail has ${call.name}, ${call.rpc} ${call.heard.reason}`,
     );
-    for (const id of accountIds) {
-      const found = shown.find((account) => account.id === id);
-      const one = shownOf(found);
-      const was = pointsDuring(ledger.account(id), call).find(({ state }) =>
-        sightsDuring(ledger, call).some(({ shown: organization }) =>
-          nowsOf(call, during(call), state, organization).some((now) => {
-            const isListed = state && (call.req.status !== 1 || state.status === "active");
-            return isDeepStrictEqual(
-              one,
-              isListed ? shownAccount(state, organization, now, tenant) : undefined,
-            );
-          }),
-        ),
-      );
-      assert.ok(was, `${id} was never as ${call.name} shows it: ${JSON.stringify(one)}`);
-      etags.learn(found, was.state?.revision ?? 0);
-    }
-  }
-
-  /** As many as there can have been: the accounts go on changing while the switch is pulled. */
-  function assertRevokedCount(call: Call): void {
-    const ranges = accountIds
-      .filter((id) => !(call.req.exemptServiceAccountIds ?? []).includes(id))
-      .map((id) => {
-        const counts = pointsDuring(ledger.account(id), call).flatMap(({ state }) =>
-          sightsDuring(ledger, call).flatMap(({ shown }) =>
-            nowsOf(call, during(call), state, shown).map((now) =>
-              state ? liveOf(state, shown, now).length : 0,
-            ),
-          ),
-        );
-        return { min: Math.min(...counts), max: Math.max(...counts) };
-      });
-    const count = call.heard.body.revokedCredentialCount;
-    const [min, max] = [
-      ranges.reduce((sum, one) => sum + one.min, 0),
-      ranges.reduce((sum, one) => sum + one.max, 0),
-    ];
-    assert.ok(min <= count && count <= max, `${call.name} revoked ${count} of ${min} to ${max}`);
   }
 
   /** What retries hang on, known before any of them is judged: no chain says how it stands to the others. */
@@ -200,7 +154,7 @@ export function openAuditor(tenant: string, accountIds: readonly string[]) {
       for (const call of calls) {
         if (!advanced.has(call)) place(call, recorded.has(call));
         if (call.heard.body?.revokedCredentialCount !== undefined && isAboutAll(call))
-          assertRevokedCount(call);
+          assertRevokedCount(call, view);
       }
       assert.deepEqual(etags.faults(), []);
     },

@@ -13,7 +13,7 @@ import { type Call, type Client, type Desk, openClients, openDesk } from "./clie
 import { nextOperation, type Operation } from "./operations.ts";
 import { passTime } from "./passing-time.ts";
 import { type Random, randomFrom, seedOfRun } from "./random.ts";
-import { assertAsStored, openPoll, type Poll } from "./stored-state.ts";
+import { assertAsStored, assertTrailIsShown, openPoll, type Poll } from "./stored-state.ts";
 import { openTrail } from "./trail.ts";
 
 const TENANT = "org-model";
@@ -44,13 +44,24 @@ test("eight clients at two servers hear what one caller after the other would ha
   try {
     t.diagnostic(await run(seed));
   } catch (err) {
-    if (err instanceof Error) err.message = `KEYTURN_TEST_SEED=${seed}: ${err.message}`;
+    if (err instanceof Error)
+      err.message = `KEYTURN_TEST_SEED=${seed}: ${[err.message, ...defects()].join("\n")}`;
     throw err;
   }
   assert.ok(poll.looks() > ROUNDS);
   assert.ok(poll.liveMax() <= LIMIT, `${poll.liveMax()} were live at once`);
   assert.deepEqual(await chainFaults(h.db.sql, TENANT), []);
+  assert.deepEqual(defects(), []);
 });
+
+/** What the servers themselves say that went wrong. */
+const defects = (): string[] =>
+  h.servers.flatMap((server) =>
+    server
+      .log()
+      .split("\n")
+      .filter((line) => line.includes('"defect"')),
+  );
 
 async function run(seed: number): Promise<string> {
   const desk = openDesk(ACCOUNTS, randomFrom(seed), await clockOffsetMs());
@@ -65,14 +76,21 @@ async function run(seed: number): Promise<string> {
     }
   };
   await review(await opening(desk));
+  let calls: Call[][] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
     const random = clients.map((_, n) => randomFrom(seed + 1_000 * (round + 1) + n));
-    const calls = await Promise.all(clients.map((client, n) => busily(desk, client, random[n] as Random)));
+    calls = await Promise.all(
+      clients.map((client, n) => busily(desk, client, random[n] as Random, calls[n] ?? [])),
+    );
     await review(calls.flat());
     await review(await lookAtEverything(desk));
     await assertAsStored(h.db.sql, TENANT, ACCOUNTS, auditor);
     await passTime(h.db.sql, TENANT, randomFrom(seed - round), desk, auditor);
   }
+  for (const client of clients.slice(0, 2))
+    await assertTrailIsShown(h.db.sql, TENANT, (req) =>
+      desk.call(client, { service: "AuditService", rpc: "listAuditEvents", req }),
+    );
   return [...reasons]
     .sort()
     .map(([what, count]) => `${count} ${what}`)
@@ -93,12 +111,12 @@ async function opening(desk: Desk): Promise<Call[]> {
   ];
 }
 
-/** One call after the other; now and then one that was made before, as after a lost answer. */
-async function busily(desk: Desk, client: Client, random: Random): Promise<Call[]> {
+/** One call after the other; now and then one that was made before, in this round or the last, as after a lost answer. */
+async function busily(desk: Desk, client: Client, random: Random, before: Call[]): Promise<Call[]> {
   const calls: Call[] = [];
   while (calls.length < CALLS_PER_ROUND) {
-    const repeatable = calls.filter(({ req }) => req.requestId !== undefined);
-    const again = repeatable.length > 0 && random.chance(0.15) ? random.pick(repeatable) : undefined;
+    const repeatable = [...before, ...calls].filter(({ req }) => req.requestId !== undefined);
+    const again = random.chance(0.15) ? random.pick(repeatable) : undefined;
     calls.push(await desk.call(client, again ?? nextOperation(random, desk.known)));
   }
   return calls;

@@ -32,7 +32,7 @@ export function judgeRotate(s: Situation, account: AccountState): Verdict {
   const { displayName, labels } = old;
   const issued = issue(s, account, { displayName, labels }, graceMs === 0 ? old : undefined);
   if (issued.reason !== "") return issued;
-  const retired = { ...old, expiresAt: Math.max(endsAt, s.req.validateOnly ? endsAt : old.createdAt) };
+  const retired = { ...old, expiresAt: endsAt };
   const replacedCredential = shownCredential(retired, account, s.sight.retired, s.now);
   return {
     ...issued,

@@ -20,9 +20,9 @@ export async function passTime(
 ): Promise<void> {
   for (const id of desk.known.accounts) {
     const { state } = auditor.lastOf(id);
-    const credential = random.pick(state?.credentials ?? []);
+    const credential = random.pick((state?.credentials ?? []).slice(-5));
     if (state === undefined || credential === undefined) continue;
-    const deed = random.weighted({ use: 3, expire: 2, nothing: 3 });
+    const deed = random.weighted({ use: 5, expire: 1, nothing: 2 });
     if (deed === "use") await record(id, state, { ...credential, lastUsedAt: await use(id, credential) });
     if (deed === "expire")
       await record(id, state, { ...credential, expiresAt: await expire(id, credential) });

@@ -55,12 +55,12 @@ function judgeDelete(s: Situation, account: AccountState): Verdict {
   const doomed = account.credentials.find(({ id }) => id === s.req.id);
   if (doomed === undefined) return refusal("NOT_FOUND");
   if (!s.etagFits) return refusal("ETAG_MISMATCH");
-  const live = liveOf(account, s.sight.judged, s.now);
-  const remaining = live.filter(({ id }) => id !== doomed.id);
+  const remaining = liveOf(account, s.sight.judged, s.now).filter(({ id }) => id !== doomed.id);
+  const wasLive = liveOf(account, s.sight.found, s.now).includes(doomed);
   const body = present({
     lastUsedAt: doomed.lastUsedAt,
     remainingActiveCount: remaining.length,
-    lastActive: live.length > remaining.length && remaining.length === 0,
+    lastActive: wasLive && remaining.length === 0,
   });
   if (s.req.validateOnly) return read(body);
   const credentials = account.credentials.filter(({ id }) => id !== doomed.id);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type postgres from "postgres";
 import type { openAuditor } from "./auditor.ts";
+import type { Call } from "./clients.ts";
 
 /** What the tables hold, asked of them and not of the service, is what the model has: no more and no less. */
 export async function assertAsStored(
@@ -25,6 +26,29 @@ export async function assertAsStored(
   assert.deepEqual(
     stored.map((row) => ({ ...row })),
     modelled.sort((a, b) => (a.id < b.id ? -1 : 1)),
+  );
+}
+
+/** The trail that a caller can list, page by page, is the one that is stored, event for event. */
+export async function assertTrailIsShown(
+  sql: postgres.Sql,
+  tenant: string,
+  list: (req: object) => Promise<Call>,
+): Promise<void> {
+  const rows = await sql<{ name: string; outcome: string; sequence: string }[]>`
+    select request_id as name, outcome, sequence from keyturn.audit_events where organization_id = ${tenant}
+     order by occurred_at, service_account_uid, sequence`;
+  const shown: unknown[] = [];
+  let pageToken: string | undefined;
+  do {
+    const { body } = (await list({ pageSize: 500, ...(pageToken === undefined ? {} : { pageToken }) })).heard;
+    for (const { requestId, outcome, sequence } of body.auditEvents)
+      shown.push({ name: requestId, outcome, sequence });
+    pageToken = body.nextPageToken;
+  } while (pageToken !== undefined);
+  assert.deepEqual(
+    shown,
+    rows.map((row) => ({ ...row })),
   );
 }
 

@@ -23,7 +23,7 @@ export const auditRefusals =
       return await next(req);
     } catch (err) {
       const call = callOf(req);
-      const outcome = refusalOf(err, accessOf(call.method));
+      const outcome = refusalOf(err, accessOf(call.method), () => isDryRun(req));
       if (outcome !== undefined && call.verifiedCaller !== undefined) {
         const ctx = { ...contextOf(call), signal: AbortSignal.timeout(RECORD_TIMEOUT_MS) };
         await recordRefusal(ctx, { action: accessOf(call.method).action, outcome, ...namedIn(call, req) });
@@ -33,11 +33,11 @@ export const auditRefusals =
   };
 
 /** The fault in one word, when it is a refusal that nobody has recorded yet. */
-function refusalOf(err: unknown, access: AccessRow): Fault["kind"] | undefined {
+function refusalOf(err: unknown, access: AccessRow, isDryRun: () => boolean): Fault["kind"] | undefined {
   if (!(err instanceof FaultError) || err.isRecorded) return undefined;
   const { kind } = err.fault;
-  const isRefusal = kind === "permission_denied" || (access.changes && UNFIT_MESSAGES.has(kind));
-  return isRefusal ? kind : undefined;
+  const isUnfit = access.changes && UNFIT_MESSAGES.has(kind) && !isDryRun();
+  return kind === "permission_denied" || isUnfit ? kind : undefined;
 }
 
 const UNFIT_MESSAGES: ReadonlySet<Fault["kind"]> = new Set([
@@ -45,6 +45,15 @@ const UNFIT_MESSAGES: ReadonlySet<Fault["kind"]> = new Set([
   "content_type_unsupported",
   "message_too_large",
 ]);
+
+/** Who may call at all may also try: that leaves nothing behind, whatever comes of it. */
+function isDryRun(req: { readonly message: unknown }): boolean {
+  try {
+    return (req.message as { readonly validateOnly?: boolean }).validateOnly === true;
+  } catch {
+    return false;
+  }
+}
 
 interface Named {
   readonly serviceAccountId: string | undefined;

@@ -27,7 +27,8 @@ begin
     wanted.policy_revision := coalesce(wanted.policy_revision, 0) + 1;
     facts := policy_facts(wanted, p_bounds);
     if p_caller.validate_only then
-      facts := facts || policy_violations(p_caller.organization_id, locked.now_, facts -> 'policy');
+      -- Without the etag that the policy would have: by it a later update could go over somebody else's.
+      facts := (facts #- '{policy,etag}') || policy_violations(p_caller.organization_id, locked.now_, facts -> 'policy');
     else
       update organizations
          set default_lifetime_seconds = wanted.default_lifetime_seconds,
