@@ -37,6 +37,12 @@ const setOrganization =
     sql`select keyturn.set_organization_status(${organizationId}, ${status})`;
 const deleteAccount: Change = (sql, account) =>
   outcomeOf(sql, sql`keyturn.delete_service_account(${callerOf(sql, account)}, ${account.id}, null)`);
+const revokeBefore =
+  (msAfterCreation: number): Change =>
+  (sql, { organizationId }, id) =>
+    sql`update keyturn.service_accounts a
+           set credentials_revoked_before = c.created_at + make_interval(secs => ${msAfterCreation / 1000})
+          from keyturn.credentials c where a.organization_id = ${organizationId} and c.id = ${id}`;
 const beginIn =
   (seconds: number): Change =>
   (sql, _, id) =>
@@ -109,6 +115,8 @@ export const CHECKED_STATES: readonly CheckedState[] = [
   ),
   createdAfter("created after its account's were revoked", revokeAccount),
   createdAfter("created after its organization's were revoked", revokeOrganization()),
+  state("created at the very instant before which its account's are revoked", undefined, {}, revokeBefore(0)),
+  state("created a millisecond before that instant", "revoked", {}, revokeBefore(1)),
   state("of a disabled account", "service_account_disabled", {}, disable),
   state("of a suspended organization", "organization_suspended", {}, setOrganization("suspended")),
   state(

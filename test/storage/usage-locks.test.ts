@@ -18,6 +18,7 @@ let db: TestDatabase;
 let pools: Database[];
 before(async () => {
   db = await givenDatabase();
+  await givenManyCredentials();
   pools = [1, 2, 3].map(() => givenPool(db.serverUrl));
 });
 after(async () => {
@@ -130,6 +131,17 @@ test("a delete of a credential does not wait for a write, and one of its account
   );
   assert.equal(outcome, "done");
 });
+
+/** So many others that the credentials of a write are looked up one by one, in the order in which it names them. */
+async function givenManyCredentials(): Promise<void> {
+  const { organizationId, id } = await givenAccount(db.sql);
+  await db.sql`
+    insert into keyturn.credentials
+      (organization_id, service_account_id, id, secret_hash, hint, created_by, created_at, expires_at)
+    select ${organizationId}, ${id}, 'cred-other-' || n, 'no-hash', 'hint', 'test', clock_timestamp(), 'infinity'
+      from generate_series(1, 20000) n`;
+  await db.sql`analyze keyturn.credentials`;
+}
 
 /** A transaction on a connection of its own. */
 async function givenTransaction(t: TestContext): Promise<postgres.Sql> {
