@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { givenCredential } from "../storage/stored-credential.ts";
 import { type Administrator, assertRefused, bodyOf, givenAdministrator } from "../support/administrator.ts";
 import { overGrpcAs } from "../support/grpc-administrator.ts";
 import { givenKeyturn, type TestKeyturn } from "../support/keyturn.ts";
@@ -177,6 +178,23 @@ for (const whole of [false, true]) {
       listed.map(({ status }: { status: string }) => status),
       [...Array(STRESS - 1).fill("revoked"), "active"],
     );
+  });
+}
+
+for (const whole of [false, true]) {
+  const what = whole ? "an organization" : "an account";
+  test(`the switch of ${what} reaches what was created ahead of the clock, as in a rush of creates, and not what comes after`, async () => {
+    const admin = await givenAdministrator(h);
+    bodyOf(await admin.post("/service-accounts", { id: "sa-a", displayName: "Account" }), 201);
+    await givenCredential(
+      h.db.sql,
+      { organizationId: admin.organizationId, id: "sa-a" },
+      { ageSeconds: -60 },
+    );
+    const { revokedBefore } = await (whole ? revokeAll(admin) : revokeAccount(admin, "sa-a"));
+    const { createdAt } = await create(admin, "sa-a");
+    assert.ok(Date.parse(createdAt) >= Date.parse(revokedBefore));
+    assert.deepEqual(await statusesOf(admin, "sa-a"), ["revoked active"]);
   });
 }
 
