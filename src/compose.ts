@@ -42,7 +42,7 @@ export interface Keyturn {
   stop(timeoutMs: number): Promise<void>;
 }
 
-const LOGIN_KNOWN_WITHIN_MS = 1_000;
+const KNOWN_WITHIN_MS = 1_000;
 
 /** The composition root: builds every part from the configuration, and says in which order they end. */
 export async function startKeyturn(config: Config, foundations: Foundations, log: Log): Promise<Keyturn> {
@@ -149,8 +149,10 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
       unreadyParts,
     });
     opened.push(admin);
-    // No call is taken under a login that is known to be unfit; a database that is away is no reason not to start.
-    await Promise.race([login.known, delay(LOGIN_KNOWN_WITHIN_MS, undefined, { ref: false })]);
+    // No call is taken under a login that is known to be unfit, nor before tokens can be signed; a database that is away
+    // is no reason not to start.
+    const known = Promise.race([Promise.all([fit, signing.loaded]), unfit]);
+    await Promise.race([known, delay(KNOWN_WITHIN_MS, undefined, { ref: false })]);
     if ((login.excessive() ?? []).length > 0)
       throw new Error("take a database login that is made for servers");
     const clientAddressOf = createClientAddress(config.trustedProxies);

@@ -24,6 +24,8 @@ export interface TokenSigning {
   readonly accessTokens: AccessTokens;
   /** Loads from the beginning, until it is stopped. */
   readonly ring: SigningKeyRing;
+  /** Resolves once there are keys for the first time. */
+  readonly loaded: Promise<void>;
   /** What the HTTP door publishes. */
   readonly wellKnown: WellKnown;
   /** To be told the HTTP door's own URL: the issuer, unless one is configured. */
@@ -35,6 +37,7 @@ const NOT_OPEN_RETRY_MS = 1_000;
 /** What access tokens are signed, read and published with. */
 export function createTokenSigning({ config, db, fit, sealingKeys, log }: TokenSigningParts): TokenSigning {
   const stored = openSigningKeys(db);
+  const loaded = Promise.withResolvers<void>();
   const ring = createSigningKeyRing({
     ...stored,
     list: async (signal) => {
@@ -44,7 +47,10 @@ export function createTokenSigning({ config, db, fit, sealingKeys, log }: TokenS
     sealingKeys,
     keyAgeSecondsMax: config.signingKeySeconds,
     randomBytes,
-    onEvent: (event) => logEvent(log, event),
+    onEvent: (event) => {
+      if (event.kind === "changed") loaded.resolve();
+      logEvent(log, event);
+    },
   });
   let url: string | undefined;
   const issuer = () => {
@@ -54,6 +60,7 @@ export function createTokenSigning({ config, db, fit, sealingKeys, log }: TokenS
   };
   return {
     ring,
+    loaded: loaded.promise,
     accessTokens: createAccessTokens({
       ring,
       issuer,

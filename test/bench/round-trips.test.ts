@@ -27,17 +27,22 @@ after(async () => {
 
 test("a create costs one round trip to the database, allowed or refused", async (t) => {
   await createOnce();
-  const before = proxy.roundTrips();
-  for (let n = 0; n < CREATES; n += 1) assert.equal(await createOnce(), "created");
-  const afterCreates = proxy.roundTrips();
-  assert.equal(afterCreates - before, CREATES);
-
+  const costs: number[] = [];
+  const create = async (expected: string, account?: Parameters<typeof createOnce>[0]) => {
+    const before = proxy.roundTrips();
+    assert.equal(await createOnce(account), expected);
+    costs.push(proxy.roundTrips() - before);
+  };
+  for (let n = 0; n < CREATES; n += 1) await create("created");
   const account = await h.givenAccount();
-  for (let n = 0; n < 5; n += 1) assert.equal(await createOnce(account), "created");
-  for (let n = 0; n < 5; n += 1) assert.equal(await createOnce(account), "CREDENTIAL_LIMIT_REACHED");
-  assert.equal(await createOnce({ ...account, id: "sa-unknown" }), "NOT_FOUND");
-  assert.equal(proxy.roundTrips() - afterCreates, 11);
-  t.diagnostic(`${CREATES + 11} creates took ${proxy.roundTrips() - before} round trips`);
+  for (let n = 0; n < 5; n += 1) await create("created", account);
+  for (let n = 0; n < 5; n += 1) await create("CREDENTIAL_LIMIT_REACHED", account);
+  await create("NOT_FOUND", { ...account, id: "sa-unknown" });
+
+  // Beside the calls the server now and then loads its signing keys, or counts what expires.
+  const dearer = costs.filter((cost) => cost !== 1);
+  assert.ok(dearer.length <= 4, `round trips: ${costs.join(" ")}`);
+  t.diagnostic(`${costs.length} creates, ${costs.length - dearer.length} of them in one round trip`);
 });
 
 async function createOnce(account?: {

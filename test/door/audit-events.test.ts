@@ -91,7 +91,9 @@ for (const door of DOOR_NAMES) {
 }
 
 test("these are all the mutations that there are", async () => {
-  const rows = Object.values(ACCESS).flatMap((service): AccessRow[] => Object.values(service));
+  // That of a token is played with the token endpoint.
+  const { TokenService: _, ...services } = ACCESS;
+  const rows = Object.values(services).flatMap((service): AccessRow[] => Object.values(service));
   const mutations = rows.filter(({ changes }) => changes).map(({ action }) => action);
   const { rows: played } = await lifeAt("REST");
   assert.deepEqual(new Set(played.map(({ row }) => row.action)), new Set(mutations));

@@ -79,13 +79,14 @@ test("the last use is the newest one: who says less then, of him less is shown",
   assert.deepEqual([lastUsedIp, lastUsedUserAgent], [undefined, LONG.slice(0, 255)]);
 });
 
-test("a token shows the address behind the trusted proxy and the user agent of who asked for it, over REST and gRPC", async () => {
+test("a token shows the address behind the trusted proxy and the user agent of who asked for it, over REST and gRPC", async (t) => {
   const issued = await givenIssued(h);
   const headers = { "x-forwarded-for": "9.9.9.9, 192.0.2.77", "user-agent": "payroll/3" };
   assert.equal((await postToken(h, { form: fieldsOf(issued), headers })).status, 200);
   const { lastUsedIp, lastUsedUserAgent } = await shownAfter(1, issued);
   assert.deepEqual([lastUsedIp, lastUsedUserAgent], ["192.0.2.77", "payroll/3"]);
   const untrusted = await givenKeyturn({ db, issuer });
+  t.after(() => untrusted.stop());
   assert.equal((await postToken(untrusted, { form: fieldsOf(issued), headers })).status, 200);
   await untrusted.stop();
   assert.equal((await shown(issued)).lastUsedIp, "127.0.0.1", "who is not trusted is the client himself");
