@@ -35,6 +35,14 @@ test("the first key is added at once and signs at once", async () => {
   );
 });
 
+test("while nothing changes nothing is added and nothing told", async () => {
+  const { clock, store } = givenStore();
+  const { events, nextLoad } = await givenRing(store, { clock });
+  const before = [events.length, store.addCount];
+  for (let round = 0; round < 3; round++) await nextLoad();
+  assert.deepEqual([events.length, store.addCount], before);
+});
+
 test("a successor is published ten minutes before it signs, when the newest key has signed for its time", async () => {
   const { clock, store } = givenStore();
   const { ring, pass } = await givenRing(store, { clock });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { decodeProtectedHeader } from "jose";
 import { TokenService } from "../../gen/keyturn/v1/token_service_pb.ts";
+import { rest } from "../support/clients.ts";
 import { givenIssued } from "../support/issued-credential.ts";
 import { AUDIENCE, givenKeyturn, type TestKeyturn } from "../support/keyturn.ts";
 import { overConnect, overGrpc, type RpcCaller } from "../support/rpc-callers.ts";
@@ -105,6 +106,15 @@ test("neither secret nor token is logged or written to the database", async () =
   await postToken(h, { form: { ...fieldsOf(issued), grant_type: issued.secret, other: issued.secret } });
   await postToken(h, { json: { [issued.secret]: issued.secret } });
   await postToken(h, { path: `/oauth2/token?${issued.secret}`, form: fieldsOf(issued) });
+  const verifier = await h.token(issued.organizationId, { roles: ["verifier"] });
+  for (const path of ["/oauth2/introspect", "/oauth2/revoke"]) {
+    const { status } = await rest(h, path, {
+      method: "POST",
+      token: verifier,
+      body: new URLSearchParams({ token }),
+    });
+    assert.equal(status, 200);
+  }
   const search = searchFor([issued.secret.slice(-60), token.split(".")[1] ?? "", token.split(".")[2] ?? ""]);
   assert.match(h.log(), /"rpc_method":"MintToken"/);
   assert.deepEqual(search.find(h.log()), []);

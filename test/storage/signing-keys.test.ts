@@ -69,6 +69,17 @@ test("a key comes back as it was added, with its public half beside it", async (
   assert.deepEqual(row?.["public_jwk"], { ...publicJwk });
 });
 
+test("keys come in the order in which they sign", async () => {
+  const added: string[] = [];
+  for (let at = 0; at < 6; at++) {
+    await grow("1 day");
+    const key = newKey({ ageSecondsMax: 0 });
+    await signingKeys.add(signal(), key);
+    added.push(key.kid);
+  }
+  assert.deepEqual(await storedKids(), added);
+});
+
 test("of twenty servers that start at once one adds the first key, and all sign with it", async () => {
   const all = await Promise.all(Array.from({ length: 20 }, () => givenRing(signingKeys)));
   const kid = only(await storedKids());

@@ -21,6 +21,7 @@ export interface MemoryStore {
   readonly add: SigningKeyRingDeps["add"];
   keys: StoredSigningKey[];
   listCount: number;
+  addCount: number;
   /** Whatever is asked of it fails. */
   isAway: boolean;
 }
@@ -31,6 +32,7 @@ export function memoryStore(clock: ManualClock, aheadMs = 0): MemoryStore {
   const store: MemoryStore = {
     keys: [],
     listCount: 0,
+    addCount: 0,
     isAway: false,
     list: async () => {
       store.listCount += 1;
@@ -38,6 +40,7 @@ export function memoryStore(clock: ManualClock, aheadMs = 0): MemoryStore {
       return { keys: [...store.keys], readAt: new Date(nowMs()) };
     },
     add: async (_signal, { kid, sealedPrivateKey, ageSecondsMax, publishAheadSeconds }: NewSigningKey) => {
+      store.addCount += 1;
       if (store.isAway) throw new Error("away");
       const newest = store.keys.at(-1)?.signsFrom.getTime();
       const oldestMs = nowMs() - (ageSecondsMax ?? 0) * 1000;
