@@ -38,6 +38,8 @@ const NOT_OPEN_RETRY_MS = 1_000;
 export function createTokenSigning({ config, db, fit, sealingKeys, log }: TokenSigningParts): TokenSigning {
   const stored = openSigningKeys(db);
   const loaded = Promise.withResolvers<void>();
+  /** Said once the doors are open: the first line of the log has their addresses. */
+  let held: SigningKeyEvent[] | undefined = [];
   const ring = createSigningKeyRing({
     ...stored,
     list: async (signal) => {
@@ -49,7 +51,8 @@ export function createTokenSigning({ config, db, fit, sealingKeys, log }: TokenS
     randomBytes,
     onEvent: (event) => {
       if (event.kind === "changed") loaded.resolve();
-      logEvent(log, event);
+      if (held === undefined) logEvent(log, event);
+      else held.push(event);
     },
   });
   let url: string | undefined;
@@ -71,6 +74,10 @@ export function createTokenSigning({ config, db, fit, sealingKeys, log }: TokenS
     wellKnown: { issuer, publicKeys: ring.publicKeys },
     opened(httpUrl) {
       url = httpUrl;
+      setImmediate(() => {
+        for (const event of held ?? []) logEvent(log, event);
+        held = undefined;
+      });
       if (config.production && config.tokenIssuer === undefined)
         log.event("warn", "tokens name this door as their issuer: set KEYTURN_TOKEN_ISSUER", { issuer: url });
     },
