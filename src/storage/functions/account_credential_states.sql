@@ -21,7 +21,7 @@ as $$
          c.not_before, c.hint,
          keyturn.etag_of(c.uid::text, extract(epoch from c.expires_at)::text, (c.created_at < p_revoked_before)::text),
          c.expires_at > p_now and (c.created_at < p_revoked_before) is not true,
-         to_jsonb(c.allowed_cidrs::text[]), u.last_used_user_agent, u.use_count
+         to_jsonb(c.allowed_cidrs::text[]), u.last_used_user_agent, nullif(u.use_count, 0)
     from keyturn.credentials c
     left join keyturn.credential_usage u
       on u.organization_id = c.organization_id and u.service_account_id = c.service_account_id and u.credential_id = c.id
