@@ -32,7 +32,15 @@ export async function runGrpcLoad(load: GrpcLoad, durationMs: number): Promise<L
   return summarize(latencies, failures, performance.now() - startedAt);
 }
 
-const FRAME = { DATA: 0, HEADERS: 1, RST_STREAM: 3, SETTINGS: 4, PING: 6, GOAWAY: 7, WINDOW_UPDATE: 8 } as const;
+const FRAME = {
+  DATA: 0,
+  HEADERS: 1,
+  RST_STREAM: 3,
+  SETTINGS: 4,
+  PING: 6,
+  GOAWAY: 7,
+  WINDOW_UPDATE: 8,
+} as const;
 const END_STREAM = 1;
 const ACK = 1;
 const END_HEADERS = 4;
@@ -143,11 +151,7 @@ function headerBlock({ address, path, token }: GrpcLoad): Buffer {
     authorization: `Bearer ${token}`,
   };
   return Buffer.concat(
-    Object.entries(headers).flatMap(([name, value]) => [
-      Buffer.from([0]),
-      hpackText(name),
-      hpackText(value),
-    ]),
+    Object.entries(headers).flatMap(([name, value]) => [Buffer.from([0]), hpackText(name), hpackText(value)]),
   );
 }
 
