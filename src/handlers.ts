@@ -27,6 +27,8 @@ export interface HandlerParts {
   readonly checkSecret: CheckSecret;
   /** Seconds before its end in which a credential is said to expire soon. */
   readonly expiryWarningSeconds: number;
+  /** Roles that verify for every organization, and so are no organization's to grant. */
+  readonly platformVerifierRoles: readonly string[];
   /** The server's bounds for what organizations may decide. */
   readonly policy: CredentialPolicy;
 }
@@ -42,6 +44,7 @@ export function createHandlers(parts: HandlerParts): KernelOptions["handlers"] {
     CredentialService: credentialServiceHandlers({ mint, replay, credentials, pageTokens }),
     ServiceAccountService: serviceAccountServiceHandlers({
       serviceAccounts: openServiceAccounts(db),
+      reservedRoles: parts.platformVerifierRoles,
       pageTokens,
     }),
     CredentialPolicyService: credentialPolicyServiceHandlers({

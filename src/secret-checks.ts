@@ -36,7 +36,7 @@ const CHECK_QUEUE_MAX = 64;
 const USAGE_INTERVAL_MS = 2_000;
 const THROTTLE_KEYS_MAX = 65_536;
 
-/** Of one address or IPv6 network, forged secrets included: 60 at once, then one a second. */
+/** Of one address or IPv6 network, wrong and forged secrets each: 60 at once, then one a second. */
 const SOURCE_LIMIT: GuessLimit = { guessesMax: 60, refillMs: 1_000 };
 /** Of one credential from there: 10 at once, then one every ten seconds. */
 const CREDENTIAL_LIMIT: GuessLimit = { guessesMax: 10, refillMs: 10_000 };
@@ -63,6 +63,7 @@ export function createSecretChecks(parts: SecretCheckParts): SecretChecks {
       tagKeys: keys.secretTag,
       check: openCredentialChecks(db),
       matcher: createSecretMatcher(checker, verified),
+      forgeries: createGuessThrottle(SOURCE_LIMIT, THROTTLE_KEYS_MAX, now),
       sources: createGuessThrottle(SOURCE_LIMIT, THROTTLE_KEYS_MAX, now),
       credentials: createGuessThrottle(CREDENTIAL_LIMIT, THROTTLE_KEYS_MAX, now),
       usage,

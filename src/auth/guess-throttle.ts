@@ -9,8 +9,10 @@ export interface GuessLimit {
 export interface GuessThrottle {
   /** Milliseconds until the key may guess again; 0 while it may. */
   delayMs(key: string): number;
-  /** Counts one wrong guess. */
+  /** Counts one guess. */
   count(key: string): void;
+  /** Takes one guess back that was counted before anybody knew whether it was wrong. */
+  giveBack(key: string): void;
   size(): number;
 }
 
@@ -51,6 +53,14 @@ export function createGuessThrottle(
       buckets.set(key, { used, at });
       const [oldest] = buckets.keys();
       if (buckets.size > keysMax && oldest !== undefined) buckets.delete(oldest);
+    },
+    giveBack(key) {
+      const bucket = buckets.get(key);
+      if (bucket === undefined) return;
+      const at = now();
+      bucket.used = Math.max(0, usedNow(bucket, at) - 1);
+      bucket.at = at;
+      if (bucket.used === 0) buckets.delete(key);
     },
     size: () => buckets.size,
   };

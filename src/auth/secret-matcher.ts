@@ -6,6 +6,8 @@ import type { StoredHash, VerifiedSecrets } from "./verified-secrets.ts";
 export interface SecretMatcher {
   /** Whether this process has seen before that the secret matches. Costs microseconds. */
   isKnown(secret: string, stored: StoredHash): boolean;
+  /** Whether a hash for it runs or waits at this moment, which the next one to ask would share. */
+  isChecking(secret: string, stored: StoredHash): boolean;
   /** Whether the secret matches, by argon2. Rejects like `Hasher.verify`. */
   matches(secret: string, stored: StoredHash, signal: AbortSignal): Promise<boolean>;
   /** Takes the time of a check and matches nothing: for a credential that nobody knows. */
@@ -33,9 +35,11 @@ export function createSecretMatcher(
   // Before anybody asks: the first mismatch must take no longer than the next. What fails now is made again then.
   decoyHash().catch(() => {});
 
+  const nameOf = (secret: string, { secretHash }: StoredHash) => `${secretHash} ${secret}`;
+
   /** Not with the caller's signal: others may wait for the same hash. */
   function checkOnce(secret: string, stored: StoredHash): Promise<boolean> {
-    const name = `${stored.secretHash} ${secret}`;
+    const name = nameOf(secret, stored);
     const running = checking.get(name);
     if (running !== undefined) return running;
     const check = hasher
@@ -51,6 +55,7 @@ export function createSecretMatcher(
 
   return {
     isKnown: (secret, stored) => verified.has(secret, stored),
+    isChecking: (secret, stored) => checking.has(nameOf(secret, stored)),
     async matches(secret, stored, signal) {
       if (signal.aborted) throw abortFault(signal);
       return waitFor(checkOnce(secret, stored), signal);

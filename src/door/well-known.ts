@@ -51,8 +51,8 @@ function documentAt(path: string, { issuer, publicKeys }: WellKnown): JsonObject
 }
 
 /**
- * RFC 8414 section 2, which OpenID Connect's discovery shares. Introspection wants an access token, for which the
- * registry has a word; revocation does so too, and there the registry has none.
+ * RFC 8414 section 2, which OpenID Connect's discovery shares. Introspection and revocation want an access token. The
+ * registry has that word for introspection only; whoever reads nothing at revocation would take it for a client's secret.
  */
 function metadataOf(issuer: string): JsonObject {
   const at = (path: string) => `${issuer.replace(/\/$/, "")}${path}`;
@@ -63,6 +63,7 @@ function metadataOf(issuer: string): JsonObject {
     introspection_endpoint: at("/v1/regions/global/auth/introspect"),
     introspection_endpoint_auth_methods_supported: ["Bearer"],
     revocation_endpoint: at("/v1/regions/global/auth/revoke"),
+    revocation_endpoint_auth_methods_supported: ["Bearer"],
     jwks_uri: at(KEY_SET),
     grant_types_supported: ["client_credentials"],
     response_types_supported: [],

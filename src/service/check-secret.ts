@@ -14,7 +14,9 @@ export interface CheckSecretDeps {
   readonly tagKeys: readonly KeyObject[];
   readonly check: CheckCredential;
   readonly matcher: SecretMatcher;
-  /** Wrong guesses by source, and by credential and source. */
+  /** Secrets that this server has not made, by asker and source. */
+  readonly forgeries: GuessThrottle;
+  /** Wrong guesses by asker and source, and by asker, credential and source. */
   readonly sources: GuessThrottle;
   readonly credentials: GuessThrottle;
   readonly usage: Pick<UsageRecorder, "used" | "refused">;
@@ -26,6 +28,8 @@ export interface CheckSecretDeps {
 /** What a service account, or whoever pretends to be one, presents. */
 export interface PresentedSecret extends Presented {
   readonly secret: string;
+  /** Who asks for it, and answers for the source that he names: each has an account of guesses of his own. */
+  readonly asker: string;
   /** Absent: the secret alone decides. */
   readonly clientId: string | undefined;
   /** Organizations that the asker may learn of; absent for all. */
@@ -55,53 +59,84 @@ export const checkSecret =
     // What PostgreSQL does not take for an address would fail the statement that others share.
     const address = asked.address === undefined ? undefined : canonicalAddress(asked.address);
     const presented = { ...asked, address };
-    const source = address === undefined ? undefined : sourceKeyOf(address);
+    const source = address === undefined ? undefined : `${asked.asker} ${sourceKeyOf(address)}`;
+    const throttled = (delayMs: number): CheckOutcome => {
+      deps.onChecked("throttled");
+      return { kind: "throttled", delayMs };
+    };
     const outcome = (kind: Refusal): CheckOutcome => {
       deps.onChecked(kind);
       return { kind: "refused" };
     };
     const parsed = parseSecret(presented.secret, deps.secretPrefix);
     if (parsed === undefined || !tagMatches(parsed, deps.tagKeys)) {
-      if (source !== undefined) deps.sources.count(source);
+      const delayMs = source === undefined ? 0 : deps.forgeries.delayMs(source);
+      if (delayMs > 0) return throttled(delayMs);
+      if (source !== undefined) deps.forgeries.count(source);
       return outcome(parsed === undefined ? "malformed" : "forged");
     }
-    const guesser = `${parsed.credentialId} ${source ?? ""}`;
     const question = { credentialId: parsed.credentialId, address };
     const found = await deps.check(question, signal);
 
-    const match = await matchOf(deps, presented, found, { source, guesser }, signal);
+    const guesser = `${parsed.credentialId} ${source ?? asked.asker}`;
+    const match = await matchOf(deps, presented, found, guessesOf(deps, { source, guesser }), signal);
     if (match === "mismatch") return outcome(found === undefined ? "unknown" : "wrong");
-    if (match !== "match") {
-      deps.onChecked("throttled");
-      return { kind: "throttled", delayMs: match };
-    }
+    if (match !== "match") return throttled(match);
     return judge(deps, presented, found as CheckedCredential);
   };
 
-/** Whether the secret matches, or the milliseconds after which it may be asked. Counts what does not. */
+/** What one asker has guessed from one place, altogether and at one credential. */
+function guessesOf(
+  { sources, credentials }: CheckSecretDeps,
+  { source, guesser }: { readonly source: string | undefined; readonly guesser: string },
+) {
+  return {
+    delayMs: () => Math.max(credentials.delayMs(guesser), source === undefined ? 0 : sources.delayMs(source)),
+    count() {
+      credentials.count(guesser);
+      if (source !== undefined) sources.count(source);
+    },
+    giveBack() {
+      credentials.giveBack(guesser);
+      if (source !== undefined) sources.giveBack(source);
+    },
+  };
+}
+
+/**
+ * Whether the secret matches, or the milliseconds after which it may be asked. A guess is counted before its hash, or as
+ * many as come at one moment would all be let in; it is given back when it was none, or when nobody heard the answer.
+ */
 async function matchOf(
-  deps: CheckSecretDeps,
+  { matcher }: CheckSecretDeps,
   { secret }: PresentedSecret,
   found: CheckedCredential | undefined,
-  { source, guesser }: { readonly source: string | undefined; readonly guesser: string },
+  guesses: ReturnType<typeof guessesOf>,
   signal: AbortSignal,
 ): Promise<"match" | "mismatch" | number> {
   const stored = found && { credentialUid: found.principal.credentialUid, secretHash: found.secretHash };
   // The right secret is never locked out where it is known, whatever else comes from the same place.
-  if (stored !== undefined && deps.matcher.isKnown(secret, stored)) return "match";
-  const delayMs = Math.max(
-    deps.credentials.delayMs(guesser),
-    source === undefined ? 0 : deps.sources.delayMs(source),
-  );
+  if (stored !== undefined && matcher.isKnown(secret, stored)) return "match";
+  // All who present the right secret at a cold start share a hash: none of them may be throttled for the others.
+  if (stored !== undefined && matcher.isChecking(secret, stored)) {
+    if (await matcher.matches(secret, stored, signal)) return "match";
+    // The one whose guess it is may have gone.
+    guesses.count();
+    return "mismatch";
+  }
+  const delayMs = guesses.delayMs();
   if (delayMs > 0) return delayMs;
-  const isMatch =
-    stored === undefined
-      ? await deps.matcher.mismatch(secret, signal)
-      : await deps.matcher.matches(secret, stored, signal);
-  if (isMatch) return "match";
-  deps.credentials.count(guesser);
-  if (source !== undefined) deps.sources.count(source);
-  return "mismatch";
+  guesses.count();
+  let isWrong = false;
+  try {
+    isWrong =
+      stored === undefined
+        ? !(await matcher.mismatch(secret, signal))
+        : !(await matcher.matches(secret, stored, signal));
+  } finally {
+    if (!isWrong) guesses.giveBack();
+  }
+  return isWrong ? "mismatch" : "match";
 }
 
 /** The secret is right; whether it holds is another question. */

@@ -3,8 +3,9 @@ import { invalidArgument } from "../domain/fault.ts";
 import type { ServiceAccount, ServiceAccountScope } from "../domain/service-account.ts";
 import type { ServiceAccounts } from "../storage/service-accounts.ts";
 import { valueWritten } from "./outcome.ts";
+import { type ReservedRolesDeps, requireUnreserved } from "./reserved-roles.ts";
 
-export interface CreateServiceAccountDeps {
+export interface CreateServiceAccountDeps extends ReservedRolesDeps {
   readonly serviceAccounts: Pick<ServiceAccounts, "create">;
 }
 
@@ -27,6 +28,7 @@ export async function createServiceAccount(
 ): Promise<ServiceAccount> {
   const scope = req.scope ?? "organization";
   const scopeId = scopeIdOf(scope, req.scopeId, ctx.caller.organizationId);
+  requireUnreserved(deps, req.roles);
   return valueWritten(deps.serviceAccounts.create(ctx, { ...req, serviceAccountId: req.id, scope, scopeId }));
 }
 

@@ -42,7 +42,7 @@ export async function mintToken(
 ): Promise<MintedToken> {
   requireComplete(req);
   const { clientSecret: secret, clientId, address, userAgent } = req;
-  const outcome = await deps.checkSecret({ secret, clientId, address, userAgent }, signal);
+  const outcome = await deps.checkSecret({ secret, asker: "mint", clientId, address, userAgent }, signal);
   if (outcome.kind === "throttled") throw tooManyAttempts(outcome.delayMs);
   if (outcome.kind === "refused") throw new FaultError({ kind: "invalid_client" });
   const { principal } = outcome;

@@ -3,8 +3,9 @@ import { invalidArgument } from "../domain/fault.ts";
 import type { ServiceAccount, ServiceAccountChanges } from "../domain/service-account.ts";
 import type { ServiceAccounts, ServiceAccountTarget } from "../storage/service-accounts.ts";
 import { valueWritten } from "./outcome.ts";
+import { type ReservedRolesDeps, requireUnreserved } from "./reserved-roles.ts";
 
-export interface UpdateServiceAccountDeps {
+export interface UpdateServiceAccountDeps extends ReservedRolesDeps {
   readonly serviceAccounts: Pick<ServiceAccounts, "update">;
 }
 
@@ -23,5 +24,6 @@ export async function updateServiceAccount(
 ): Promise<ServiceAccount> {
   if (Object.keys(changes).length === 0)
     throw invalidArgument({ field: "update_mask", description: "must name at least one field to change" });
+  requireUnreserved(deps, changes.roles ?? []);
   return valueWritten(deps.serviceAccounts.update(ctx, target, changes));
 }

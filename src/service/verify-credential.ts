@@ -34,9 +34,11 @@ export async function verifyCredential(
   req: VerifyCredential,
 ): Promise<VerifiedCredential | undefined> {
   const organizationId = ctx.reach === "platform" ? undefined : ctx.caller.organizationId;
+  // No id of an organization is one of the other askers, whatever it is.
+  const asker = organizationId === undefined ? "platform" : `organization ${organizationId}`;
   const { clientSecret: secret, clientId, sourceIp: address, userAgent } = req;
   const outcome = await deps.checkSecret(
-    { secret, clientId, address, userAgent, organizationId },
+    { secret, asker, clientId, address, userAgent, organizationId },
     ctx.signal,
   );
   switch (outcome.kind) {

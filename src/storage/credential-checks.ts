@@ -1,7 +1,7 @@
 import type { Principal, RefusedUseReason } from "../domain/principal.ts";
 import { type Ask, shareReads } from "../domain/shared-reads.ts";
 import type { Database } from "./database.ts";
-import { timeLimit } from "./time-limit.ts";
+import { withTimeLimit } from "./time-limit.ts";
 
 /** Which credential a secret names, and where it was presented. */
 export interface CheckQuestion {
@@ -47,12 +47,14 @@ export function openCredentialChecks(db: Database): CheckCredential {
   const read = async (questions: readonly CheckQuestion[]) => {
     const ids = questions.map(({ credentialId }) => credentialId);
     const addresses = questions.map(({ address }) => address ?? "");
-    const rows = await db.run<CheckRow>(
-      timeLimit(READ_TIMEOUT_MS),
-      (sql) => sql`
+    const rows = await withTimeLimit(READ_TIMEOUT_MS, (signal) =>
+      db.run<CheckRow>(
+        signal,
+        (sql) => sql`
         select place, organization_id, service_account_id, service_account_uid, credential_uid, secret_hash, expires_at,
                scope, scope_id, roles, refusal, checked_at
           from keyturn.credential_checks(${ids}, ${addresses})`,
+      ),
     );
     const answers: (CheckedCredential | undefined)[] = questions.map(() => undefined);
     for (const row of rows) {

@@ -1,6 +1,6 @@
 import type { Principal } from "../domain/principal.ts";
 import type { Database } from "./database.ts";
-import { timeLimit } from "./time-limit.ts";
+import { withTimeLimit } from "./time-limit.ts";
 
 /** Puts a hash of today's cost in the place of the one that a secret was just checked by. */
 export type ReplaceHash = (principal: Principal, oldHash: string, newHash: string) => Promise<void>;
@@ -10,9 +10,11 @@ const WRITE_TIMEOUT_MS = 5_000;
 export const openCredentialHashes =
   (db: Database): ReplaceHash =>
   async ({ organizationId, serviceAccountId, credentialUid }, oldHash, newHash) => {
-    await db.run(
-      timeLimit(WRITE_TIMEOUT_MS),
-      (sql) => sql`select keyturn.rehash_credential(
+    await withTimeLimit(WRITE_TIMEOUT_MS, (signal) =>
+      db.run(
+        signal,
+        (sql) => sql`select keyturn.rehash_credential(
         ${organizationId}, ${serviceAccountId}, ${credentialUid}, ${oldHash}, ${newHash})`,
+      ),
     );
   };

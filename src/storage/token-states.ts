@@ -2,7 +2,7 @@ import type { CallContext } from "../domain/call-context.ts";
 import { type Ask, shareReads } from "../domain/shared-reads.ts";
 import type { Database } from "./database.ts";
 import { callerRow } from "./mutation.ts";
-import { timeLimit } from "./time-limit.ts";
+import { withTimeLimit } from "./time-limit.ts";
 
 /** What names a token in the database. */
 export interface TokenQuestion {
@@ -37,14 +37,16 @@ export function openTokenStates(db: Database): TokenStates {
   const read = async (questions: readonly TokenQuestion[]) => {
     const ids = questions.map(({ credentialId }) => credentialId);
     const jtis = questions.map(({ jti }) => jti);
-    const rows = await db.run<{ place: string; client_id: string }>(
-      timeLimit(READ_TIMEOUT_MS),
-      (sql) => sql`
+    const rows = await withTimeLimit(READ_TIMEOUT_MS, (signal) =>
+      db.run<{ place: string; client_id: string }>(
+        signal,
+        (sql) => sql`
         select c.place, c.service_account_id || '@' || c.organization_id || '.iam' as client_id
           from keyturn.credential_checks(${ids}, array_fill(''::text, array[${ids.length}::integer])) c
          where coalesce(c.refusal, 'address_not_allowed') = 'address_not_allowed'
            and (select t.jti from keyturn.revoked_tokens t
                  where t.organization_id = c.organization_id and t.jti = (${jtis}::text[])[c.place]) is null`,
+      ),
     );
     const answers = questions.map(() => false);
     for (const { place, client_id } of rows) {

@@ -1,6 +1,6 @@
 import type { Principal, RefusedUseReason } from "../domain/principal.ts";
 import type { Database } from "./database.ts";
-import { timeLimit } from "./time-limit.ts";
+import { withTimeLimit } from "./time-limit.ts";
 
 /** From where a secret was presented. */
 export interface Presented {
@@ -77,9 +77,8 @@ export function startUsageRecorder(db: Database, options: UsageRecorderOptions):
     for (const id of ids) gathered.delete(id);
     const rows = taken.map(toRow);
     try {
-      await db.run(
-        timeLimit(WRITE_TIMEOUT_MS),
-        (sql) => sql`select keyturn.record_uses(${sql.json(rows as never)})`,
+      await withTimeLimit(WRITE_TIMEOUT_MS, (signal) =>
+        db.run(signal, (sql) => sql`select keyturn.record_uses(${sql.json(rows as never)})`),
       );
     } catch (err) {
       for (const uses of taken)

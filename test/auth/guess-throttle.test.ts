@@ -75,6 +75,24 @@ test("whoever waits as long as he is told may guess, at whatever moment he asks"
   }
 });
 
+test("a guess that is given back was never made, and more than were made are not given back", () => {
+  const { clock, throttle, guess } = given();
+  guess("a", 3);
+  throttle.giveBack("a");
+  assert.equal(throttle.delayMs("a"), 0);
+  guess("a");
+  assert.equal(throttle.delayMs("a"), 1_000);
+  clock.advance(500);
+  throttle.giveBack("a");
+  guess("a");
+  assert.equal(throttle.delayMs("a"), 500);
+  for (let time = 0; time < 10; time += 1) throttle.giveBack("a");
+  throttle.giveBack("never guessed");
+  assert.equal(throttle.size(), 0);
+  guess("a", 3);
+  assert.equal(throttle.delayMs("a"), 1_000);
+});
+
 test("of too many keys the one that guessed least recently is forgotten, so that memory is bounded", () => {
   const { throttle, guess } = given({}, 3);
   for (const key of ["a", "b", "c"]) guess(key, 3);

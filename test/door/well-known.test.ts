@@ -31,6 +31,7 @@ for (const path of METADATA) {
       introspection_endpoint: `${auth}/introspect`,
       introspection_endpoint_auth_methods_supported: ["Bearer"],
       revocation_endpoint: `${auth}/revoke`,
+      revocation_endpoint_auth_methods_supported: ["Bearer"],
       jwks_uri: `${h.httpUrl}${KEY_SET}`,
       grant_types_supported: ["client_credentials"],
       response_types_supported: [],

@@ -40,7 +40,6 @@ test("a right secret that is known here is never throttled, whatever comes from 
   const secret = h.givenSecret();
   await h.check(secret);
   await guess(h, secret, 50);
-  for (let time = 0; time < 100; time += 1) await h.check("plt_cs_forged", HERE);
   assert.equal((await h.check(secret, HERE)).kind, "verified");
   // And it is refused rather than throttled once it does not hold.
   h.store(secret, { refusal: "expired" });
@@ -63,17 +62,13 @@ test("a right secret of another credential is taken from the place of the guesse
   assert.equal((await h.check(h.givenSecret(), HERE)).kind, "verified");
 });
 
-test("sixty wrong secrets of whatever credentials from one place, forged and malformed ones too, are enough", async () => {
+test("sixty wrong secrets of whatever credentials from one place are enough", async () => {
   const h = givenCheck();
-  for (let time = 0; time < 20; time += 1) {
-    await h.check("nothing like a secret", HERE);
-    await h.check(`${newSecret().slice(0, -1)}_`, HERE);
-    await h.check(newSecret(), HERE);
-  }
+  for (let time = 0; time < 60; time += 1) await h.check(newSecret(), HERE);
   const secret = h.givenSecret();
   assert.deepEqual(await h.check(secret, HERE), { kind: "throttled", delayMs: 1_000 });
   assert.equal((await h.check(h.givenSecret(), ELSEWHERE)).kind, "verified");
-  // What costs nothing is answered all the same.
+  // What this server has not made is another account.
   assert.equal((await h.check("nothing like a secret", HERE)).kind, "refused");
   h.clock.advance(1_000);
   assert.equal((await h.check(secret, HERE)).kind, "verified");

@@ -33,6 +33,7 @@ export type CheckDone =
     };
 
 export interface GivenCheckOptions {
+  readonly forgeryLimit?: GuessLimit;
   readonly sourceLimit?: GuessLimit;
   readonly credentialLimit?: GuessLimit;
   readonly tagKeys?: CheckSecretDeps["tagKeys"];
@@ -44,13 +45,16 @@ export function givenCheck(options: GivenCheckOptions = {}) {
   const done: CheckDone[] = [];
   const checked: string[] = [];
   const faults: { read?: FaultError; hash?: FaultError } = {};
+  let heardOfHash = () => {};
   const clock = manualClock(0);
+  const { forgeryLimit = { guessesMax: 60, refillMs: 1_000 } } = options;
   const { sourceLimit = { guessesMax: 60, refillMs: 1_000 } } = options;
   const { credentialLimit = { guessesMax: 10, refillMs: 10_000 } } = options;
   const hasher = {
     hash: async (secret: string) => (secret === WARM_UP ? "decoy" : secret),
     async verify(phc: string, secret: string) {
       done.push({ did: "hash", against: phc });
+      heardOfHash();
       if (faults.hash) throw faults.hash;
       return phc === `hash of ${secret}`;
     },
@@ -64,6 +68,7 @@ export function givenCheck(options: GivenCheckOptions = {}) {
       return rows.get(question.credentialId);
     },
     matcher: createSecretMatcher(hasher, createVerifiedSecrets(100, randomBytes)),
+    forgeries: createGuessThrottle(forgeryLimit, 1_000, clock.now),
     sources: createGuessThrottle(sourceLimit, 1_000, clock.now),
     credentials: createGuessThrottle(credentialLimit, 1_000, clock.now),
     usage: {
@@ -78,11 +83,15 @@ export function givenCheck(options: GivenCheckOptions = {}) {
     done,
     checked,
     faults,
-    check: (secret: string, more: Partial<PresentedSecret> = {}) =>
+    check: (secret: string, more: Partial<PresentedSecret> = {}, signal = new AbortController().signal) =>
       check(
-        { clientId: undefined, address: "192.0.2.1", userAgent: "curl/8", ...more, secret },
-        new AbortController().signal,
+        { asker: "mint", clientId: undefined, address: "192.0.2.1", userAgent: "curl/8", ...more, secret },
+        signal,
       ),
+    /** Called when a hash starts, before it ends. */
+    onHash(listener: () => void) {
+      heardOfHash = listener;
+    },
     /** What was done since this was asked the last time, in one word each. */
     did: () => done.splice(0).map(({ did }) => did),
     /** Lets the database know a credential with this secret, as it stands now. */

@@ -66,7 +66,13 @@ function guardedCheck() {
     secretPrefix: PREFIX,
     tagKeys,
     check: reached("the database"),
-    matcher: { isKnown: reached("the cache"), matches: reached("argon2"), mismatch: reached("argon2") },
+    matcher: {
+      isKnown: reached("the cache"),
+      isChecking: reached("the cache"),
+      matches: reached("argon2"),
+      mismatch: reached("argon2"),
+    },
+    forgeries: createGuessThrottle({ guessesMax: GUESSES + 1, refillMs: 1_000 }, 1_000, () => 0),
     sources: createGuessThrottle({ guessesMax: 60, refillMs: 1_000 }, 1_000, () => 0),
     credentials: createGuessThrottle({ guessesMax: 10, refillMs: 10_000 }, 1_000, () => 0),
     usage: { used: reached("the last use"), refused: reached("the refused use") },
@@ -79,7 +85,7 @@ function guardedCheck() {
   return {
     outcomes,
     refuse: async (secret: string) => {
-      const presented = { secret, clientId: undefined, address: "192.0.2.1", userAgent: "x" };
+      const presented = { secret, asker: "mint", clientId: undefined, address: "192.0.2.1", userAgent: "x" };
       assert.deepEqual(await check(presented, signal), { kind: "refused" });
     },
   };

@@ -47,6 +47,7 @@ test("the check is asked once, for the caller's organization, and about where th
   const { asked, ctx } = await verify({ kind: "refused" });
   const presented = {
     secret: "secret",
+    asker: "organization org-1",
     clientId: "sa-1@org-1.iam",
     address: "192.0.2.1",
     userAgent: "curl/8",
@@ -58,6 +59,7 @@ test("the check is asked once, for the caller's organization, and about where th
 test("a verifier of the platform asks about all organizations", async () => {
   const { asked } = await verify({ kind: "refused" }, "platform");
   assert.equal(asked[0]?.[0].organizationId, undefined);
+  assert.equal(asked[0]?.[0].asker, "platform");
 });
 
 test("a refused secret is nobody's", async () => {

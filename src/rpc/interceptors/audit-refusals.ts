@@ -36,14 +36,15 @@ export const auditRefusals =
 function refusalOf(err: unknown, access: AccessRow, isDryRun: () => boolean): Fault["kind"] | undefined {
   if (!(err instanceof FaultError) || err.isRecorded) return undefined;
   const { kind } = err.fault;
-  const isUnfit = access.changes && UNFIT_MESSAGES.has(kind) && !isDryRun();
+  const isUnfit = access.changes && UNFIT.has(kind) && !isDryRun();
   return kind === "permission_denied" || isUnfit ? kind : undefined;
 }
 
-const UNFIT_MESSAGES: ReadonlySet<Fault["kind"]> = new Set([
+const UNFIT: ReadonlySet<Fault["kind"]> = new Set([
   "invalid_argument",
   "content_type_unsupported",
   "message_too_large",
+  "role_not_grantable",
 ]);
 
 /** Who may call at all may also try: that leaves nothing behind, whatever comes of it. */
