@@ -1,6 +1,7 @@
 /**
- * Runs the tests with one real PostgreSQL for all of them, started for this run and gone after it: `npm test`, or
- * `npm test -- test/door/rest.test.ts` for some. Every test file makes databases of its own from one template.
+ * Runs the tests with one real PostgreSQL for all of them, started for this run and gone after it: `npm test`,
+ * `npm run test:scale` for those of large numbers, or `npm test -- test/door/rest.test.ts` for some. Every test file makes
+ * databases of its own from one template.
  */
 import { spawn } from "node:child_process";
 import { chmodSync, globSync, mkdtempSync, rmSync } from "node:fs";
@@ -21,7 +22,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal
 
 async function main(): Promise<number> {
   const asked = process.argv.slice(2);
-  const files = asked.length > 0 ? asked : globSync("test/**/*.test.ts").sort();
+  const files = filesOf(asked);
   const folder = mkdtempSync(join(tmpdir(), "keyturn-test-"));
   try {
     // Where PostgreSQL runs as another user than root, that user must be able to enter.
@@ -30,6 +31,23 @@ async function main(): Promise<number> {
   } finally {
     await removeAll(folder);
   }
+}
+
+/** What takes its minutes by the number of its rows or calls, so that the rest can be run at any time. */
+const SCALE = [
+  "test/cli/audit-verify.test.ts",
+  "test/lists/",
+  "test/matrix/",
+  "test/model/eight-clients.test.ts",
+  "test/storage/audit-load.test.ts",
+  "test/storage/audit-verification.test.ts",
+];
+
+function filesOf(asked: readonly string[]): readonly string[] {
+  const isScale = asked[0] === "--scale";
+  if (asked.length > 0 && !isScale) return asked;
+  const all = globSync("test/**/*.test.ts").sort();
+  return all.filter((file) => SCALE.some((start) => file.startsWith(start)) === isScale);
 }
 
 async function runOnPostgres(folder: string, files: readonly string[]): Promise<number> {
