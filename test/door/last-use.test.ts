@@ -127,10 +127,13 @@ test("a process that is told to end by SIGTERM writes down the uses of its last 
 test("a use that comes by HTTP Basic over another server counts with the others", async () => {
   const issued = await givenIssued(h);
   const other = await givenKeyturn({ db, issuer, env: PROXIES });
-  for (const server of [h, other, h, other]) {
-    const headers = { authorization: basicOf(issued.clientId, issued.secret), "content-type": FORM };
-    assert.equal((await postToken(server, { form: "grant_type=client_credentials", headers })).status, 200);
+  try {
+    for (const server of [h, other, h, other]) {
+      const headers = { authorization: basicOf(issued.clientId, issued.secret), "content-type": FORM };
+      assert.equal((await postToken(server, { form: "grant_type=client_credentials", headers })).status, 200);
+    }
+  } finally {
+    await other.stop();
   }
-  await other.stop();
   assert.equal((await shownAfter(4, issued)).lastUsedIp, "127.0.0.1");
 });
