@@ -50,7 +50,7 @@ export function createTokenSigning({ config, db, fit, sealingKeys, log }: TokenS
     keyAgeSecondsMax: config.signingKeySeconds,
     randomBytes,
     onEvent: (event) => {
-      if (event.kind === "changed") loaded.resolve();
+      if (event.kind === "changed" && event.kids.length > 0) loaded.resolve();
       if (held === undefined) logEvent(log, event);
       else held.push(event);
     },
