@@ -36,7 +36,8 @@ export function openAuditEvents(db: Database): AuditEvents {
         (sql) => sql`select keyturn.record_refusal(
           ${callerRow(sql, ctx, ctx.budgetMs(), false)}, ${action}, ${outcome}, ${serviceAccountId ?? null},
           ${credentialId ?? null})`,
-        `${ctx.caller.organizationId}/`,
+        // A group of their own: a flood of refused callers must not stand before the kill switch.
+        `${ctx.caller.organizationId}/refused`,
       );
     },
     async list(ctx, filter, page) {

@@ -1,4 +1,4 @@
-import { abortFault, FaultError, unavailable } from "../domain/fault.ts";
+import { abortFault, FaultError, invalidArgument, unavailable } from "../domain/fault.ts";
 
 /**
  * Turns what the driver throws for a statement that was sent into a fault. The one place that knows SQLSTATEs and the
@@ -15,6 +15,9 @@ export function storageFault(err: unknown, signal: AbortSignal): FaultError {
   if (code === "55P03" || code === "40P01" || code === "40001") {
     return new FaultError({ kind: "lock_timeout" }, { cause: err });
   }
+  // PostgreSQL keeps no U+0000, in text (22021) or in JSON (22P05): the caller sent it.
+  if (code === "22021" || code === "22P05")
+    return invalidArgument({ field: "", description: "no text may hold the character U+0000" });
   // 53 out of resources, 57 operator intervention, 58 system error, 25006 read-only: it could not, rather than would not.
   if (/^(53|57|58)/.test(code) || code === "25006")
     return unavailable("database", RETRY_DELAY_MS, { cause: err });
