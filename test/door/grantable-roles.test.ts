@@ -100,6 +100,14 @@ test("to take something away nobody needs to hold its roles", async () => {
   assert.equal((await projectAdmin.delete(path)).status, 204);
 });
 
+test("an account is disabled by every administrator, and enabled by those alone who hold all of its roles", async () => {
+  const path = await givenAccount(["writer"]);
+  bodyOf(await projectAdmin.patch(path, { status: "disabled" }));
+  assertRefused(await projectAdmin.patch(path, { status: "active" }), 422, notGrantable("writer"));
+  assert.equal(bodyOf(await owner.get(path)).status, "disabled");
+  assert.equal(bodyOf(await owner.patch(path, { status: "active" })).status, "active");
+});
+
 test("a dry run tells of the role too", async () => {
   const path = await givenAccount(["writer"]);
   const dry = { validateOnly: true };

@@ -10,7 +10,11 @@ declare
   locked record := lock_service_account(p_caller, p_id);
   account service_accounts := locked.account;
   roles_ text[] := array(select jsonb_array_elements_text(p_changes -> 'roles'));
-  ungrantable jsonb := judge_roles(p_caller, array(select unnest(roles_) except select unnest(account.roles)));
+  -- Who enables an account brings all of its roles back to life.
+  ungrantable jsonb := judge_roles(p_caller, case
+    when p_changes ->> 'status' = 'active' and account.status = 'disabled'
+      then case when p_changes ? 'roles' then roles_ else account.roles end
+    else array(select unnest(roles_) except select unnest(account.roles)) end);
 begin
   outcome := case
     when locked.refusal is not null then locked.refusal
