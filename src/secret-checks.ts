@@ -67,7 +67,7 @@ export function createSecretChecks(parts: SecretCheckParts): SecretChecks {
       sources: createGuessThrottle(SOURCE_LIMIT, THROTTLE_KEYS_MAX, now),
       credentials: createGuessThrottle(CREDENTIAL_LIMIT, THROTTLE_KEYS_MAX, now),
       usage,
-      rehash: rehash({ hasher, replaceHash: openCredentialHashes(db), onError }),
+      rehash: rehash({ hasher, verified, replaceHash: openCredentialHashes(db), onError }),
       onChecked: metrics.checked,
     }),
     async stop() {

@@ -2,7 +2,15 @@ import { timingSafeEqual } from "node:crypto";
 import { hash as argon2Hash, argon2id } from "argon2";
 import { abortFault, type FaultError, unavailable } from "../domain/fault.ts";
 import type { RandomBytes } from "../domain/secret.ts";
-import { costInBounds, decodePhc, encodePhc, HASH_COST_DEFAULT, type HashCost, phcPrefix } from "./phc.ts";
+import {
+  costInBounds,
+  decodePhc,
+  encodePhc,
+  HASH_COST_DEFAULT,
+  type HashCost,
+  phcPrefix,
+  workOf,
+} from "./phc.ts";
 
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
@@ -50,8 +58,8 @@ export interface Hasher {
   /** Whether the secret is the one behind a PHC string, by that string's own cost. Rejects like `hash`, or with `internal`
    *  when the string is not one that `hash` could have written. */
   verify(phc: string, secret: string, signal?: AbortSignal): Promise<boolean>;
-  /** Whether a PHC string has the cost that new hashes get. */
-  isCurrent(phc: string): boolean;
+  /** Whether a PHC string of `hash`'s kind took less work than new hashes do: memory times passes. */
+  isCheaper(phc: string): boolean;
   stats(): HasherStats;
 }
 
@@ -60,6 +68,7 @@ export function createHasher(deps: HasherDeps): Hasher {
   const { cost = HASH_COST_DEFAULT, rawHash = argon2Raw, randomBytes } = deps;
   if (!costInBounds(cost)) throw new RangeError("argon2id cost out of bounds");
   const gate = createGate(deps);
+  const prefix = phcPrefix(cost);
 
   const freshHash = (secret: string) => async (): Promise<string> => {
     const salt = randomBytes(SALT_BYTES);
@@ -74,7 +83,7 @@ export function createHasher(deps: HasherDeps): Hasher {
       const again = await gate.enter(() => rawHash(secret, stored.salt, stored.cost), signal);
       return timingSafeEqual(again, stored.hash);
     },
-    isCurrent: (phc) => phc.startsWith(phcPrefix(cost)),
+    isCheaper: (phc) => !phc.startsWith(prefix) && workOf(decodePhc(phc).cost) < workOf(cost),
     stats: gate.stats,
   };
 }

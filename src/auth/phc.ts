@@ -18,6 +18,12 @@ const PHC = /^\$argon2id\$v=19\$m=(\d{1,6}),t=(\d{1,2}),p=(\d)\$([A-Za-z0-9+/]{2
 export const encodePhc = (cost: HashCost, salt: Uint8Array, hash: Uint8Array): string =>
   `${phcPrefix(cost)}${unpadded(salt)}$${unpadded(hash)}`;
 
+/**
+ * KiB times passes: what an attacker pays for a guess. One number, so that of two costs never each is the lower one, and
+ * of servers that are configured differently none undoes what another has done.
+ */
+export const workOf = ({ memoryKib, passes }: HashCost): number => memoryKib * passes;
+
 /** What all hashes of one cost begin with. */
 export const phcPrefix = ({ memoryKib, passes, lanes }: HashCost): string =>
   `$argon2id$v=19$m=${memoryKib},t=${passes},p=${lanes}$`;

@@ -55,6 +55,37 @@ test("verify accepts the secret and nothing near it, by the row's cost and not b
   assert.equal(await hasher.verify(FROZEN.replace("AAEC", "AAED"), SECRET), false);
 });
 
+test("a hash is cheaper when its memory times its passes are less, and of two costs never each", () => {
+  const at = (memoryKib: number, passes: number) => ({
+    hasher: realHasher({ cost: { memoryKib, passes, lanes: 1 } }),
+    phc: FROZEN.replace("m=19456,t=2", `m=${memoryKib},t=${passes}`),
+  });
+  const standard = at(19_456, 2);
+  for (const [memoryKib, passes] of [
+    [19_456, 1],
+    [9_216, 2],
+    [19_455, 2],
+    [7_168, 5],
+  ] as const) {
+    const less = at(memoryKib, passes);
+    assert.deepEqual(
+      [standard.hasher.isCheaper(less.phc), less.hasher.isCheaper(standard.phc)],
+      [true, false],
+    );
+  }
+  for (const [memoryKib, passes] of [
+    [19_456, 2],
+    [38_912, 1],
+    [9_728, 4],
+  ] as const) {
+    const same = at(memoryKib, passes);
+    assert.deepEqual(
+      [standard.hasher.isCheaper(same.phc), same.hasher.isCheaper(standard.phc)],
+      [false, false],
+    );
+  }
+});
+
 test("a stored string that hash could not have written is a fault, costs no hash and is not quoted", async () => {
   const h = slowHasher({ permits: 1 });
   const swapped = FROZEN.replace("t=2,p=1", "p=1,t=2");
