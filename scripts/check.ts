@@ -25,6 +25,7 @@ const steps: readonly Step[] = [
   { name: "buf format", run: command("buf", "format", "proto", "--diff", "--exit-code") },
   { name: "buf breaking", run: command("buf", "breaking", "proto", "--against", "proto/baseline.binpb") },
   { name: "generated code is current", run: generatedCodeIsCurrent },
+  { name: "references are current", run: command("node", "scripts/write-references.ts", "--check") },
   { name: "biome", run: command("biome", "ci", "--max-diagnostics=50") },
   { name: "tsc", run: command("tsc", "-p", "tsconfig.json") },
   { name: "knip", run: command("knip") },

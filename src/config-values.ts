@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { assertIssuerName } from "./auth/issuer-metadata.ts";
 import { type KeyRing, parseRootKeys } from "./auth/root-keys.ts";
+import { form, variable } from "./config-variable.ts";
 import { DEFAULT_POLICY } from "./domain/policy.ts";
 import { createClientAddress } from "./door/client-address.ts";
 
@@ -8,39 +9,66 @@ export type Env = Readonly<Record<string, string | undefined>>;
 
 /** How the values of variables are written. What is wrong with one never quotes it: it may be a secret. */
 
+/** What is missing in production is said so; elsewhere it may be absent. */
+export const MISSING = "is required in production";
+export const required = <T extends z.ZodType>(production: boolean, type: T) =>
+  production ? type : type.optional();
+
 export const port = (standard: number) =>
-  z
-    .string()
-    .regex(/^\d{1,5}$/, "must be a port from 0 to 65535")
-    .transform(Number)
-    .refine((value) => value <= 65_535, "must be a port from 0 to 65535")
-    .default(standard);
+  form(
+    z
+      .string()
+      .regex(/^\d{1,5}$/, "must be a port from 0 to 65535")
+      .transform(Number)
+      .refine((value) => value <= 65_535, "must be a port from 0 to 65535")
+      .default(standard),
+    { form: "port", bounds: "0–65535; 0 takes a free one" },
+  );
 
 export const whole = (min: number, max: number, standard: number) => {
   const message = `must be a whole number from ${min} to ${max}`;
-  return z
-    .string()
-    .regex(/^\d{1,9}$/, message)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, message)
-    .default(standard);
+  return form(
+    z
+      .string()
+      .regex(/^\d{1,9}$/, message)
+      .transform(Number)
+      .refine((value) => value >= min && value <= max, message)
+      .default(standard),
+    { form: "number", bounds: `${min}–${max}` },
+  );
 };
 
 const UNIT_SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
 const LIFETIME_SECONDS_MAX = 3660 * 86_400;
 
 export const lifetime = (standardSeconds: number) =>
-  z
-    .string()
-    .regex(/^\d{1,9}[smhd]$/, "must be a number and a unit, such as 90d, 12h, 30m or 60s")
-    .transform((text) => Number(text.slice(0, -1)) * (UNIT_SECONDS[text.slice(-1)] ?? 1))
-    .refine((seconds) => seconds >= 1 && seconds <= LIFETIME_SECONDS_MAX, "must be from 1s to 3660d")
-    .default(standardSeconds);
+  form(
+    z
+      .string()
+      .regex(/^\d{1,9}[smhd]$/, "must be a number and a unit, such as 90d, 12h, 30m or 60s")
+      .transform((text) => Number(text.slice(0, -1)) * (UNIT_SECONDS[text.slice(-1)] ?? 1))
+      .refine((seconds) => seconds >= 1 && seconds <= LIFETIME_SECONDS_MAX, "must be from 1s to 3660d")
+      .default(standardSeconds),
+    { form: "duration", bounds: "1s–3660d", standard: `\`${inUnits(standardSeconds)}\`` },
+  );
+
+/** Seconds as an operator writes them, in the largest unit that leaves no rest. */
+function inUnits(seconds: number): string {
+  const [unit = "s", length = 1] =
+    Object.entries(UNIT_SECONDS).findLast(([, length]) => seconds % length === 0) ?? [];
+  return `${seconds / length}${unit}`;
+}
 
 export const LIFETIMES = {
-  KEYTURN_LIFETIME_MIN: lifetime(DEFAULT_POLICY.minLifetimeSeconds),
-  KEYTURN_LIFETIME_DEFAULT: lifetime(DEFAULT_POLICY.defaultLifetimeSeconds),
-  KEYTURN_LIFETIME_MAX: lifetime(DEFAULT_POLICY.maxLifetimeSeconds),
+  KEYTURN_LIFETIME_MIN: variable(lifetime(DEFAULT_POLICY.minLifetimeSeconds), {
+    meaning: "shortest lifetime of a credential; an organization may be stricter",
+  }),
+  KEYTURN_LIFETIME_DEFAULT: variable(lifetime(DEFAULT_POLICY.defaultLifetimeSeconds), {
+    meaning: "lifetime of a credential whose creator names no end; an organization may set its own",
+  }),
+  KEYTURN_LIFETIME_MAX: variable(lifetime(DEFAULT_POLICY.maxLifetimeSeconds), {
+    meaning: "longest lifetime of a credential; an organization may be stricter",
+  }),
 };
 
 /** Apart from the rest, as a rule over several variables is not looked at while any other variable is wrong. */
@@ -63,6 +91,10 @@ export const list = z
   )
   .refine((parts) => parts.length > 0, "must name at least one");
 
+/** A list that has a default. */
+export const words = (...standard: string[]) =>
+  form(list.default(standard), { form: "list", standard: `\`${standard.join(",")}\`` });
+
 export const issuers = list.refine(
   (names) => names.every((name) => succeeds(() => assertIssuerName(name))),
   "must hold https URLs without query or fragment (http only for loopback), separated by commas",
@@ -77,10 +109,12 @@ export const issuerName = z.string().refine(
 
 export const audience = z.string().regex(/^[^\s,]+$/, "must be one audience");
 
-export const trustedProxies = list.refine(
-  (proxies) => succeeds(() => createClientAddress(proxies)),
-  "must hold addresses or CIDRs such as 10.0.0.0/8, separated by commas",
-);
+export const trustedProxies = list
+  .refine(
+    (proxies) => succeeds(() => createClientAddress(proxies)),
+    "must hold addresses or CIDRs such as 10.0.0.0/8, separated by commas",
+  )
+  .default([]);
 
 /** Several hosts may stand for the one of a URL, separated by commas. */
 export const databaseUrl = z

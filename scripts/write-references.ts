@@ -1,0 +1,29 @@
+/**
+ * Writes the references that are derived from the code, so that they cannot part from it: `npm run generate`. With
+ * `--check` it writes nothing, names those that are not current, and ends with 1 if there are any.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { configurationReference } from "./references/configuration.ts";
+
+const REFERENCES: Readonly<Record<string, () => string>> = {
+  "docs/configuration.md": configurationReference,
+};
+
+const isCheck = process.argv.includes("--check");
+
+function written(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+const stale = Object.entries(REFERENCES)
+  .map(([path, textOf]) => ({ path, text: textOf() }))
+  .filter(({ path, text }) => written(path) !== text);
+for (const { path, text } of stale) {
+  if (isCheck) process.stdout.write(`${path} is not what the code says: npm run generate\n`);
+  else writeFileSync(path, text);
+}
+process.exitCode = isCheck && stale.length > 0 ? 1 : 0;
