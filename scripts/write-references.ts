@@ -4,9 +4,11 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { configurationReference } from "./references/configuration.ts";
+import { errorReference } from "./references/errors.ts";
 
 const REFERENCES: Readonly<Record<string, () => string>> = {
   "docs/configuration.md": configurationReference,
+  "docs/errors.md": errorReference,
 };
 
 const isCheck = process.argv.includes("--check");

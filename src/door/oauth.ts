@@ -70,15 +70,23 @@ function textOf(bytes: Uint8Array): string {
 
 /** `{"error":"…","error_description":"…"}` (RFC 6749 section 5.2, RFC 6750 section 3.1). */
 export function sendOAuthFault(res: ServerResponse, call: Call, fault: Fault): void {
-  const { message } = statusOf(fault);
-  const error = oauthErrorOf(fault);
+  const { httpStatus, body } = oauthAnswerOf(fault);
   const headers = {
     ...commonHeaders(call.requestId),
-    ...(error === "temporarily_unavailable" ? RETRY : {}),
+    ...(body.error === "temporarily_unavailable" ? RETRY : {}),
     ...faultHeaders(fault),
     pragma: "no-cache",
   };
-  sendJson(res, oauthStatusOf(fault), headers, { error, error_description: message });
+  sendJson(res, httpStatus, headers, body);
+}
+
+/** What OAuth has for a fault. */
+export function oauthAnswerOf(fault: Fault): {
+  readonly httpStatus: number;
+  readonly body: { readonly error: string; readonly error_description: string };
+} {
+  const body = { error: oauthErrorOf(fault), error_description: statusOf(fault).message };
+  return { httpStatus: oauthStatusOf(fault), body };
 }
 
 /** All of these calls may be repeated, also when nobody knows whether one took effect. */

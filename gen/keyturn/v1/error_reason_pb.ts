@@ -40,8 +40,8 @@ export const ErrorReason = {
   UNAUTHENTICATED: 1,
 
   /**
-   * PERMISSION_DENIED, 403. The token is good, but none of its roles makes the caller an administrator. The answer is
-   * the same whether or not the resource exists.
+   * PERMISSION_DENIED, 403. The token is good, but none of its roles allows the call. The answer is the same whether or
+   * not the resource exists.
    *
    * @generated from enum value: ERROR_REASON_PERMISSION_DENIED = 2;
    */
@@ -152,7 +152,7 @@ export const ErrorReason = {
   ROUTE_UNKNOWN: 16,
 
   /**
-   * UNIMPLEMENTED, 405. The path exists for other HTTP methods, which `Allow` lists.
+   * UNIMPLEMENTED, 405. The path exists for other HTTP methods, which `Allow` lists. Metadata: `allowed_methods`.
    *
    * @generated from enum value: ERROR_REASON_METHOD_NOT_ALLOWED = 17;
    */
@@ -202,7 +202,8 @@ export const ErrorReason = {
   CREDENTIAL_CREATION_DENIED: 23,
 
   /**
-   * FAILED_PRECONDITION, 400. The credential has expired or was revoked, so it cannot be rotated: create one.
+   * FAILED_PRECONDITION, 400. The credential has expired or was revoked, so it cannot be rotated: create one. Metadata:
+   * `status`.
    *
    * @generated from enum value: ERROR_REASON_CREDENTIAL_NOT_ACTIVE = 24;
    */
@@ -269,7 +270,7 @@ export const ErrorReason = {
   INVALID_CLIENT: 32,
 
   /**
-   * RESOURCE_EXHAUSTED, 429. Too many wrong secrets came from this address; RetryInfo says when to try again.
+   * RESOURCE_EXHAUSTED, 429. Too many wrong secrets came from this address. RetryInfo says when to try again.
    *
    * @generated from enum value: ERROR_REASON_TOO_MANY_ATTEMPTS = 33;
    */
