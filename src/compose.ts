@@ -16,11 +16,11 @@ import { createMetrics } from "./observability/metrics.ts";
 import { createKernel } from "./rpc/kernel.ts";
 import { createSecretChecks } from "./secret-checks.ts";
 import { recordRefusal } from "./service/record-refusal.ts";
-import { openAuditEvents } from "./storage/audit-events.ts";
 import { openDatabase } from "./storage/database.ts";
 import { watchExpiries } from "./storage/expiry-counts.ts";
 import { examineLogin } from "./storage/login-rights.ts";
 import { databaseState } from "./storage/readiness.ts";
+import { openRefusalRecorder } from "./storage/refusal-recorder.ts";
 import { startSweeper } from "./storage/sweeper.ts";
 import { createTokenSigning } from "./token-signing.ts";
 import { createTokenVerification } from "./token-verification.ts";
@@ -93,7 +93,8 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     verifyToken,
     roles: config,
     recordRefusal: recordRefusal({
-      auditEvents: openAuditEvents(db),
+      writeRefusal: openRefusalRecorder(db, LIMITS.refusalRecordMsMax),
+      timeoutMs: LIMITS.refusalRecordMsMax,
       onLost: (err) => {
         metrics.refusalLost();
         log.defect("", err);

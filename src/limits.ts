@@ -9,5 +9,6 @@ export const LIMITS = {
   databaseQueueWaitMsMax: 200,
   databaseGroupWaitMsMax: 5_000,
   lockTimeoutMs: 1_000,
+  refusalRecordMsMax: 2_000,
   cancelGraceMs: 2_000,
 } as const;

@@ -1,3 +1,4 @@
+import { ORGANIZATION_CHAIN, REFUSED_CALLS_CHAIN } from "../domain/audit-event.ts";
 import type { AuditScope } from "../storage/audit-pages.ts";
 import { chainsOfServiceAccount, verifyAuditTrail } from "../storage/audit-verification.ts";
 import type { AuditFinding, ChainProblem } from "../storage/chain-check.ts";
@@ -74,13 +75,15 @@ function concluded(
   return EXIT.yes;
 }
 
-const ORGANIZATION_CHAIN = "00000000-0000-0000-0000-000000000000";
-
 function findingLine({ organizationId, serviceAccountUid, sequence, problem }: AuditFinding): string {
-  const chain =
-    serviceAccountUid === ORGANIZATION_CHAIN ? "its own chain" : `service account ${serviceAccountUid}`;
+  const chain = CHAIN_NAMES[serviceAccountUid] ?? `service account ${serviceAccountUid}`;
   return `organization ${printable(organizationId)}, ${chain}, row ${sequence}: ${wordsOf(problem, sequence)}`;
 }
+
+const CHAIN_NAMES: Readonly<Record<string, string>> = {
+  [ORGANIZATION_CHAIN]: "its own chain",
+  [REFUSED_CALLS_CHAIN]: "its refused calls",
+};
 
 /** Whoever can write into the table must not write into the terminal. */
 const printable = (id: string) => (/^[\w.:@/-]+$/.test(id) ? id : JSON.stringify(id));

@@ -5,7 +5,7 @@ export interface AuditEvent {
   /** `succeeded`, or the fault in one word. */
   readonly outcome: string;
   readonly serviceAccountId: string | undefined;
-  /** Absent when it stands in the chain of the organization. */
+  /** Absent when it is about none that is known: such events stand in the chains of the organization. */
   readonly serviceAccountUid: string | undefined;
   readonly credentialId: string | undefined;
   readonly actorIssuer: string;
@@ -24,3 +24,12 @@ export interface AuditEventFilter {
   readonly until: Date | undefined;
   readonly latestFirst: boolean;
 }
+
+/** The chain of what is about no service account that exists. */
+export const ORGANIZATION_CHAIN = "00000000-0000-0000-0000-000000000000";
+/** The chain of calls that were refused before anything was looked up. */
+export const REFUSED_CALLS_CHAIN = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+
+/** Whether a chain is a service account's, by the UUID that it has. */
+export const isOfServiceAccount = (uid: string): boolean =>
+  uid !== ORGANIZATION_CHAIN && uid !== REFUSED_CALLS_CHAIN;

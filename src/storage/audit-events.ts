@@ -1,24 +1,14 @@
-import type { AuditEvent, AuditEventFilter } from "../domain/audit-event.ts";
+import { type AuditEvent, type AuditEventFilter, isOfServiceAccount } from "../domain/audit-event.ts";
 import type { CallContext } from "../domain/call-context.ts";
 import { organizationNotFound } from "../domain/fault.ts";
 import type { Page, PageRequest, PageStart } from "../domain/page.ts";
 import type { Database } from "./database.ts";
 import type { Sql } from "./lane.ts";
 import { type ListingRow, offsetOf, rowsWanted, toPage } from "./listing.ts";
-import { callerRow, type Fragment } from "./mutation.ts";
+import type { Fragment } from "./mutation.ts";
 import type { Facts } from "./refusal.ts";
 
-/** A call that was refused before the database was asked. */
-export interface Refusal {
-  readonly action: string;
-  /** The fault in one word. */
-  readonly outcome: string;
-  readonly serviceAccountId: string | undefined;
-  readonly credentialId: string | undefined;
-}
-
 export interface AuditEvents {
-  record(ctx: CallContext, refusal: Refusal): Promise<void>;
   /**
    * By time. All pages show the trail as it was when the first was read, so that none of its rows is skipped or shown
    * twice, whatever is written in between. @throws FaultError not_found for an organization that was deleted.
@@ -26,20 +16,8 @@ export interface AuditEvents {
   list(ctx: CallContext, filter: AuditEventFilter, page: PageRequest): Promise<Page<AuditEvent>>;
 }
 
-const ORGANIZATION_CHAIN = "00000000-0000-0000-0000-000000000000";
-
 export function openAuditEvents(db: Database): AuditEvents {
   return {
-    async record(ctx, { action, outcome, serviceAccountId, credentialId }) {
-      await db.run(
-        ctx.signal,
-        (sql) => sql`select keyturn.record_refusal(
-          ${callerRow(sql, ctx, ctx.budgetMs(), false)}, ${action}, ${outcome}, ${serviceAccountId ?? null},
-          ${credentialId ?? null})`,
-        // A group of their own: a flood of refused callers must not stand before the kill switch.
-        `${ctx.caller.organizationId}/refused`,
-      );
-    },
     async list(ctx, filter, page) {
       const { organizationId } = ctx.caller;
       const rows = await db.run<EventRow>(ctx.signal, (sql) => eventList(sql, organizationId, filter, page));
@@ -133,7 +111,7 @@ function toEvent(facts: Facts): AuditEvent {
     action: facts["action"],
     outcome: facts["outcome"],
     serviceAccountId: facts["service_account_id"] ?? undefined,
-    serviceAccountUid: uid === ORGANIZATION_CHAIN ? undefined : uid,
+    serviceAccountUid: isOfServiceAccount(uid) ? uid : undefined,
     credentialId: facts["credential_id"] ?? undefined,
     actorIssuer: facts["actor_issuer"],
     actorSubject: facts["actor_subject"],

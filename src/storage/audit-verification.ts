@@ -1,3 +1,4 @@
+import { ORGANIZATION_CHAIN, REFUSED_CALLS_CHAIN } from "../domain/audit-event.ts";
 import {
   type AuditScope,
   accounts,
@@ -69,7 +70,7 @@ export async function chainsOfServiceAccount(
        union
       select service_account_uid from keyturn.audit_events
        where organization_id = ${organizationId} and service_account_id = ${idOrUid}
-         and service_account_uid <> '00000000-0000-0000-0000-000000000000'
+         and service_account_uid not in (${ORGANIZATION_CHAIN}, ${REFUSED_CALLS_CHAIN})
        union
       select service_account_uid from keyturn.audit_chains
        where organization_id = ${organizationId} and service_account_uid::text = ${idOrUid}

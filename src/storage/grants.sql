@@ -15,7 +15,7 @@ grant execute on function
   keyturn.update_service_account,
   keyturn.delete_service_account,
   keyturn.update_credential_policy,
-  keyturn.record_refusal,
+  keyturn.record_refusals,
   keyturn.sweep,
   keyturn.record_uses,
   keyturn.rehash_credential,

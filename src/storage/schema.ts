@@ -133,6 +133,10 @@ export const credentials = keyturn.table(
     index("credentials_by_creation")
       .on(table.organizationId, table.serviceAccountId, table.createdAt, table.id)
       .where(sql`${table.deletedAt} is null and ${table.createdAt} > '-infinity'`),
+    /** For the kill switch of an organization, which asks for the newest of all: for `created_at < 'infinity'`, as no other. */
+    index("credentials_of_organization_by_creation")
+      .on(table.organizationId, table.createdAt)
+      .where(sql`${table.deletedAt} is null and ${table.createdAt} < 'infinity'`),
     /** Counts those that expire soon, whosever they are. */
     index("credentials_by_expiry_alone").on(table.expiresAt).where(isNull(table.deletedAt)),
     /** A secret names its credential, and nothing else. */

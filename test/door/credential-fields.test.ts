@@ -80,6 +80,7 @@ const WRONG: readonly [what: string, fields: object, field: string][] = [
     "labels",
   ],
   ["a label without a name", { labels: { "": "x" } }, "labels"],
+  ["a label whose prefix is too long", { labels: { [`${"p".repeat(254)}/a`]: "x" } }, "labels"],
   ["a label whose name is too long", { labels: { [`${LABEL_63}a`]: "x" } }, "labels"],
   ["a label whose value is too long", { labels: { a: `${LABEL_63}a` } }, "labels"],
   ["a label whose name ends in a dot", { labels: { "a.": "x" } }, "labels"],

@@ -3,7 +3,8 @@ import { randomBytes } from "node:crypto";
 import { constants } from "node:http2";
 import { after, before, test } from "node:test";
 import { Code } from "@connectrpc/connect";
-import postgres from "postgres";
+import { CredentialService } from "../../gen/keyturn/v1/credential_service_pb.ts";
+import { REFUSED_CALLS_CHAIN } from "../../src/domain/audit-event.ts";
 import { credentialsPath, rest } from "../support/clients.ts";
 import { givenDatabase, type TestDatabase } from "../support/database.ts";
 import { DOORS, encodeCreate } from "../support/doors.ts";
@@ -12,6 +13,8 @@ import { givenKeyturn, type TestKeyturn } from "../support/keyturn.ts";
 import { type PostgresProxy, startPostgresProxy } from "../support/postgres-proxy.ts";
 import { frame, rawGrpc } from "../support/raw-grpc.ts";
 import { rawConnection } from "../support/raw-http.ts";
+import { holdChain } from "../support/row-lock.ts";
+import { overGrpc as callerOverGrpc } from "../support/rpc-callers.ts";
 import { metric } from "../support/stored.ts";
 import { rowOfCallLeft } from "../support/trail.ts";
 
@@ -82,19 +85,6 @@ const REFUSALS = [
   { outcome: "invalid_argument", roles: ["admin"] },
 ];
 
-/** Keeps the chain of an organization locked, so that refusals wait to be written. */
-async function holdChain(organizationId: string) {
-  const sql = postgres(db.superuserUrl, { max: 1, onnotice: () => {} });
-  await sql.unsafe("begin");
-  const rows = await sql`
-    select from keyturn.audit_chains where organization_id = ${organizationId} for update`;
-  assert.equal(rows.length, 1);
-  return async () => {
-    await sql.unsafe("rollback");
-    await sql.end({ timeout: 1 });
-  };
-}
-
 async function isWaiting(): Promise<boolean> {
   const rows = await db.sql`
     select from pg_stat_activity
@@ -116,12 +106,12 @@ for (const [name, send] of WAYS) {
       // So that there is a chain to hold.
       await rest(h, credentialsPath(id), { method: "POST", token, body: "no JSON" });
       const requestId = freshRequestId();
-      const release = await holdChain(organizationId);
+      const held = await holdChain(db, organizationId, REFUSED_CALLS_CHAIN);
       const leave = await send({ token, requestId, id });
       await eventually(isWaiting);
       leave();
       await eventually(() => wasCancelled(requestId));
-      await release();
+      await held.release();
       const row = await rowOfCallLeft(db.sql, requestId);
       assert.deepEqual([row.outcome, row.clientAddress], [outcome, "127.0.0.1"]);
     });
@@ -151,6 +141,47 @@ async function assertRefused(organizationId: string, id: string): Promise<number
   }
   return DOORS.length * 2;
 }
+
+const FLOOD = 1_000;
+
+/** So many callers without the right at once. */
+async function flood({ organizationId, id }: { readonly organizationId: string; readonly id: string }) {
+  const viewer = callerOverGrpc(h);
+  const headers = { authorization: `Bearer ${await h.token(organizationId, { roles: ["viewer"] })}` };
+  const answers = Array.from({ length: FLOOD }, () =>
+    viewer.call(CredentialService.method.createCredential, { serviceAccountId: id }, headers),
+  );
+  return async () => {
+    for (const { reason } of await Promise.all(answers)) assert.equal(reason, "PERMISSION_DENIED");
+    viewer.close();
+  };
+}
+
+test(`${FLOOD} calls that are refused at once leave a row each`, async () => {
+  const account = await h.givenAccount();
+  const lostBefore = await lost();
+  await (await flood(account))();
+  assert.equal(await lost(), lostBefore);
+  assert.equal(await rowsOf(account.organizationId), FLOOD);
+});
+
+test("the kill switch waits for no call that was refused, and each of them stands in the trail or is counted as lost", async () => {
+  const account = await h.givenAccount();
+  const { organizationId } = account;
+  const lostBefore = await lost();
+  const held = await holdChain(db, organizationId, REFUSED_CALLS_CHAIN);
+  const allRefused = await flood(account);
+  try {
+    await eventually(isWaiting);
+    const token = await h.token(organizationId);
+    const revoked = await rest(h, "/v1/regions/global/iam/credentials:revokeAll", { method: "POST", token });
+    assert.equal(revoked.status, 200);
+  } finally {
+    await held.release();
+  }
+  await allRefused();
+  assert.equal((await rowsOf(organizationId)) + (await lost()) - lostBefore, FLOOD + 1);
+});
 
 const rowsOf = async (organizationId: string) => {
   const [row] = await db.sql`

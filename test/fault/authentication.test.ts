@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { VerificationService } from "../../gen/keyturn/v1/verification_service_pb.ts";
+import { ORGANIZATION_CHAIN } from "../../src/domain/audit-event.ts";
 import { type RestAnswer, rest } from "../support/clients.ts";
 import { givenDatabase, type TestDatabase } from "../support/database.ts";
 import { eventually } from "../support/eventually.ts";
@@ -106,7 +107,7 @@ test("when the database is silent, the deadline ends the wait and says to come a
 });
 
 test("a revocation that waits for others too long is to be repeated", async () => {
-  const held = await holdChain(db, issued.organizationId);
+  const held = await holdChain(db, issued.organizationId, ORGANIZATION_CHAIN);
   try {
     assertUnavailable(await ask("/oauth2/revoke"));
   } finally {

@@ -1,5 +1,6 @@
 /** Replays the trail on the model, and holds every answer against it. */
 import assert from "node:assert/strict";
+import { isOfServiceAccount, ORGANIZATION_CHAIN, REFUSED_CALLS_CHAIN } from "../../src/domain/audit-event.ts";
 import type { Call } from "./clients.ts";
 import { credentialVersion, openEtags } from "./etags.ts";
 import { openLedger, type Point, pointsDuring } from "./ledger.ts";
@@ -7,7 +8,7 @@ import { assertRevokedCount, placeList } from "./looks-at-all.ts";
 import { matchAccount, matchOrganization, type Told } from "./matching.ts";
 import type { Verdict } from "./situation.ts";
 import { type AccountState, type OrganizationState, statusOf } from "./state.ts";
-import { accountIdOf, ORGANIZATION_CHAIN, type Recorded } from "./trail.ts";
+import { accountIdOf, type Recorded } from "./trail.ts";
 
 export function openAuditor(tenant: string, accountIds: readonly string[]) {
   const ledger = openLedger();
@@ -141,7 +142,7 @@ export function openAuditor(tenant: string, accountIds: readonly string[]) {
       register([...chains.values()].flat());
       const ofOrganization = chains.get(ORGANIZATION_CHAIN) ?? [];
       for (const recorded of ofOrganization) if (isAboutAll(recorded.call)) advanceOrganization(recorded);
-      const ofAccounts = [...chains].filter(([uid]) => uid !== ORGANIZATION_CHAIN).map(([, chain]) => chain);
+      const ofAccounts = [...chains].filter(([uid]) => isOfServiceAccount(uid)).map(([, chain]) => chain);
       // Of one id, one account comes after the other.
       for (const chain of ofAccounts.sort((a, b) => firstAt(a) - firstAt(b)))
         for (const one of chain) advance(one);
@@ -150,7 +151,8 @@ export function openAuditor(tenant: string, accountIds: readonly string[]) {
           ({ call }) => call,
         ),
       );
-      const recorded = new Set(ofOrganization.map(({ call }) => call));
+      const ofRefused = chains.get(REFUSED_CALLS_CHAIN) ?? [];
+      const recorded = new Set([...ofOrganization, ...ofRefused].map(({ call }) => call));
       for (const call of calls) {
         if (!advanced.has(call)) place(call, recorded.has(call));
         if (call.heard.body?.revokedCredentialCount !== undefined && isAboutAll(call))

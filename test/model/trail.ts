@@ -3,9 +3,6 @@ import type postgres from "postgres";
 import type { AuditRow } from "../support/audit-chain.ts";
 import type { Call } from "./clients.ts";
 
-/** The chain of what is about no account that exists. */
-export const ORGANIZATION_CHAIN = "00000000-0000-0000-0000-000000000000";
-
 /** A row of the trail with the call that it is about. */
 export interface Recorded {
   readonly row: AuditRow;

@@ -3,12 +3,12 @@ import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 import type { CallContext } from "../../src/domain/call-context.ts";
 import { DEFAULT_POLICY } from "../../src/domain/policy.ts";
-import { openAuditEvents } from "../../src/storage/audit-events.ts";
 import { verifyAuditTrail } from "../../src/storage/audit-verification.ts";
 import type { AuditFinding } from "../../src/storage/chain-check.ts";
 import { openCredentials } from "../../src/storage/credentials.ts";
 import type { Database } from "../../src/storage/database.ts";
 import type { Outcome } from "../../src/storage/mutation.ts";
+import { openRefusalRecorder } from "../../src/storage/refusal-recorder.ts";
 import { openServiceAccounts } from "../../src/storage/service-accounts.ts";
 import { auditFaults } from "../support/audit.ts";
 import { givenAccount, givenDatabase, type TestDatabase } from "../support/database.ts";
@@ -43,7 +43,7 @@ function serverOn(pool: Database) {
   return {
     credentials: openCredentials(pool, DEFAULT_POLICY),
     accounts: openServiceAccounts(pool),
-    auditEvents: openAuditEvents(pool),
+    writeRefusal: openRefusalRecorder(pool, 120_000),
   };
 }
 
@@ -102,7 +102,7 @@ async function mutation(server: ReturnType<typeof serverOn>, account: Account, n
     serviceAccountId,
     credentialId: undefined,
   };
-  await server.auditEvents.record(ctx, refusal);
+  await server.writeRefusal(ctx, refusal);
   return { requestId, ...refusal };
 }
 

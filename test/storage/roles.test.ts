@@ -39,7 +39,7 @@ const MUTATIONS = [
   "create_service_account",
   "delete_credential",
   "delete_service_account",
-  "record_refusal",
+  "record_refusals",
   "record_uses",
   "rehash_credential",
   "revoke_organization_credentials",

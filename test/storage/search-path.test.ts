@@ -131,7 +131,9 @@ for (const [name, call] of Object.entries(mutations)) {
 test("names on the caller's search path redirect no record of a refusal and no sweep", async () => {
   const account = await givenAccount(db.sql);
   await givenCredential(db.sql, account, { ageSeconds: 8000, deletedSecondsAgo: 7200 });
-  await server`select keyturn.record_refusal(${callerOf(server, account)}, 'credential.create', 'permission_denied', null, null)`;
+  const caller = { organization_id: account.organizationId, issuer: "i", subject: "s", request_id: "r" };
+  const refusals = [{ caller, action: "credential.create", outcome: "permission_denied" }];
+  await server`select keyturn.record_refusals(${server.json(refusals)})`;
   const [row] = await server<{ swept: number }[]>`select keyturn.sweep('1 hour', 10) as swept`;
   assert.equal(row?.swept, 1);
   await assertShadowsAreEmpty();

@@ -1,4 +1,5 @@
 import postgres from "postgres";
+import type { ORGANIZATION_CHAIN, REFUSED_CALLS_CHAIN } from "../../src/domain/audit-event.ts";
 import type { TestDatabase } from "./database.ts";
 
 /** Holds an account's row as another create would, on a connection of its own, until released. */
@@ -19,13 +20,13 @@ export async function holdAccount(
   };
 }
 
-/** Holds the head of an organization's own audit chain, in whose order its records are written, until released. */
+/** Holds the head of one of an organization's own chains, in whose order its records are written, until released. */
 export async function holdChain(
   db: Pick<TestDatabase, "superuserUrl">,
   organizationId: string,
+  uid: typeof ORGANIZATION_CHAIN | typeof REFUSED_CALLS_CHAIN,
 ): Promise<{ release(): Promise<void> }> {
   const sql = postgres(db.superuserUrl, { max: 1, onnotice: () => {} });
-  const uid = "00000000-0000-0000-0000-000000000000";
   await sql`insert into keyturn.audit_chains (organization_id, service_account_uid)
             values (${organizationId}, ${uid}) on conflict do nothing`;
   await sql.unsafe("begin");

@@ -23,7 +23,8 @@ export async function rowsOfCall(sql: postgres.Sql, requestId: string): Promise<
   const rows = await sql<TrailRow[]>`
     select organization_id as "organizationId", occurred_at as "occurredAt", action, outcome,
            service_account_id as "serviceAccountId",
-           nullif(service_account_uid::text, '00000000-0000-0000-0000-000000000000') as "serviceAccountUid",
+           case when service_account_uid not in ('00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+                then service_account_uid::text end as "serviceAccountUid",
            credential_id as "credentialId", actor_issuer as issuer, actor_subject as subject,
            host(client_address) as "clientAddress", request_id as "requestId", details
       from keyturn.audit_events where request_id = ${requestId} order by occurred_at, sequence`;

@@ -101,7 +101,8 @@ export type AuditEvent = Message<"keyturn.v1.AuditEvent"> & {
   details: { [key: string]: string };
 
   /**
-   * Place in its chain, from 1 on, without a gap.
+   * Place in its chain, from 1 on, without a gap. Each service account has one; the organization has one for what is about
+   * no account that exists, and one for calls that were refused before anything was looked up.
    *
    * @generated from field: int64 sequence = 12;
    */

@@ -7,13 +7,9 @@ import { type AccessRow, accessOf } from "../access.ts";
 import { type Call, contextOf } from "../call.ts";
 import { callOf } from "../chain.ts";
 
-/** Time that a refused caller waits at most for his refusal to be written down. */
-const RECORD_TIMEOUT_MS = 2_000;
-
 /**
  * Sees to it that every refused call of a known caller stands in the audit trail. What the database refused it has
- * recorded itself; here is what never got that far. The caller's own going does not end it, or he could keep out of the
- * trail by hanging up.
+ * recorded itself; here is what never got that far.
  */
 export const auditRefusals =
   (recordRefusal: RecordRefusal): Interceptor =>
@@ -25,8 +21,11 @@ export const auditRefusals =
       const call = callOf(req);
       const outcome = refusalOf(err, accessOf(call.method), () => isDryRun(req));
       if (outcome !== undefined && call.verifiedCaller !== undefined) {
-        const ctx = { ...contextOf(call), signal: AbortSignal.timeout(RECORD_TIMEOUT_MS) };
-        await recordRefusal(ctx, { action: accessOf(call.method).action, outcome, ...namedIn(call, req) });
+        await recordRefusal(contextOf(call), {
+          action: accessOf(call.method).action,
+          outcome,
+          ...namedIn(call, req),
+        });
       }
       throw err;
     }

@@ -1,16 +1,17 @@
 -- Writes a new credential, once every rule is kept, or says which one is not. The caller of this function holds the
--- account's lock and has read the clock since. `p_replacing` is the credential that this one takes the place of, and
+-- account's lock and has read the clock and then the organization since. `p_replacing` is the credential that this one takes the place of, and
 -- `p_retiring` says that it ends now, which makes room for this one.
 create or replace function keyturn.issue_credential(
-  p_caller keyturn.caller, p_bounds keyturn.policy_bounds, p_account keyturn.service_accounts, p_now timestamptz,
-  p_new keyturn.new_credential, p_claim keyturn.replay_claim, p_replacing text, p_retiring boolean,
+  p_caller keyturn.caller, p_bounds keyturn.policy_bounds, p_account keyturn.service_accounts,
+  p_organization keyturn.organizations, p_now timestamptz, p_new keyturn.new_credential, p_claim keyturn.replay_claim,
+  p_replacing text, p_retiring boolean,
   out outcome text, out facts jsonb
 )
 language plpgsql volatile
 set search_path = keyturn, pg_temp
 as $$
 declare
-  policy record := effective_policy(p_account.organization_id, p_bounds);
+  policy record := effective_policy(p_organization, p_bounds);
   expiry record := judge_expiry(p_now, p_new.expires_at, policy.default_lifetime_seconds,
                                 policy.min_lifetime_seconds, policy.max_lifetime_seconds);
   not_before_ timestamptz := case when p_new.not_before > p_now then p_new.not_before end;
@@ -28,7 +29,7 @@ begin
   end if;
   if outcome <> 'allowed' then return; end if;
 
-  created_at_ := creation_instant(p_account, p_now);
+  created_at_ := creation_instant(p_account, p_organization, p_now);
   if p_caller.validate_only then
     outcome := 'done';
     facts := jsonb_build_object('credential', jsonb_build_object(

@@ -24,7 +24,7 @@ begin
   end if;
   if outcome is null then
     outcome := 'done';
-    facts := live_credentials_of_organization(p_caller.organization_id, locked.now_, p_exempt_service_account_ids);
+    facts := live_credentials_of_organization(organization, locked.now_, p_exempt_service_account_ids);
     select coalesce(jsonb_object_agg(a.uid, case
              when organization.revocation_exemptions ? a.uid::text then organization.revocation_exemptions -> a.uid::text
              else to_jsonb(organization.credentials_revoked_before) end), '{}')

@@ -14,7 +14,7 @@ declare
 begin
   outcome := coalesce(locked.refusal, 'done');
   if outcome = 'done' then
-    revoked_before_ := creation_instant(locked.account, locked.now_ + interval '1 millisecond');
+    revoked_before_ := creation_instant(locked.account, locked.organization, locked.now_ + interval '1 millisecond');
     select count(*) into live
       from credential_states(p_caller.organization_id, p_service_account_id, locked.now_) s where s.is_live;
     facts := jsonb_build_object('revoked_before', revoked_before_, 'revoked_credential_count', live);

@@ -33,7 +33,7 @@ begin
     new_.labels := old.labels;
     new_.allowed_cidrs := array(select jsonb_array_elements_text(old.allowed_cidrs))::cidr[];
     select i.outcome, i.facts into outcome, facts
-      from issue_credential(p_caller, p_bounds, locked.account, locked.now_, new_, p_claim, p_id,
+      from issue_credential(p_caller, p_bounds, locked.account, locked.organization, locked.now_, new_, p_claim, p_id,
                             p_grace_period = interval '0') i;
     if outcome = 'done' then
       facts := facts || retire_credential(p_caller, locked.account, locked.now_, p_id, ends_at)
