@@ -15,7 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   observability: ["domain", "type auth", "type storage"],
   rpc: ["domain", "auth", "service", "observability", "gen"],
   door: ["domain", "rpc", "observability", "gen"],
-  cli: ["root", "storage", "observability", "dynamic dev"],
+  cli: ["root", "domain", "storage", "observability", "dynamic dev"],
   dev: ["auth", "storage", "type root"],
   /** compose.ts, config.ts and main.ts. */
   root: ["domain", "auth", "storage", "service", "observability", "rpc", "door", "cli"],
