@@ -15,7 +15,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   observability: ["domain", "type auth", "type storage"],
   rpc: ["domain", "auth", "service", "observability", "gen"],
   door: ["domain", "rpc", "observability", "gen"],
-  cli: ["root", "domain", "storage", "observability", "dynamic dev"],
+  /** Resources are printed as the REST edge writes them, and the service is called as anybody calls it. */
+  cli: ["root", "domain", "storage", "observability", "door", "client", "gen", "dynamic dev"],
+  /** For programs elsewhere: nothing of the server's may come along. */
+  client: ["gen", "published"],
   dev: ["auth", "storage", "type root"],
   /** compose.ts, config.ts and main.ts. */
   root: ["domain", "auth", "storage", "service", "observability", "rpc", "door", "cli"],
@@ -32,6 +35,7 @@ const sources = globSync("src/**/*.ts").map(normalize);
 function layerOf(file: string): string {
   const [top, second = "", ...rest] = file.split("/");
   if (top === "gen") return "gen";
+  if (file === "service_config.json") return "published";
   return rest.length === 0 ? "root" : second;
 }
 
