@@ -3,10 +3,12 @@
  * `--check` it writes nothing, names those that are not current, and ends with 1 if there are any.
  */
 import { readFileSync, writeFileSync } from "node:fs";
+import { commandLineReference } from "./references/command-line.ts";
 import { configurationReference } from "./references/configuration.ts";
 import { errorReference } from "./references/errors.ts";
 
-const REFERENCES: Readonly<Record<string, () => string>> = {
+const REFERENCES: Readonly<Record<string, () => string | Promise<string>>> = {
+  "docs/command-line.md": commandLineReference,
   "docs/configuration.md": configurationReference,
   "docs/errors.md": errorReference,
 };
@@ -21,9 +23,10 @@ function written(path: string): string | undefined {
   }
 }
 
-const stale = Object.entries(REFERENCES)
-  .map(([path, textOf]) => ({ path, text: textOf() }))
-  .filter(({ path, text }) => written(path) !== text);
+const texts = await Promise.all(
+  Object.entries(REFERENCES).map(async ([path, textOf]) => ({ path, text: await textOf() })),
+);
+const stale = texts.filter(({ path, text }) => written(path) !== text);
 for (const { path, text } of stale) {
   if (isCheck) process.stdout.write(`${path} is not what the code says: npm run generate\n`);
   else writeFileSync(path, text);

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { text as readAll } from "node:stream/consumers";
 import { createProgram } from "./cli/program.ts";
 import { isProduction, readConfig, readDatabaseUrl, readRootKeys } from "./config.ts";
 import { defectFields } from "./observability/log.ts";
@@ -32,9 +33,13 @@ const program = createProgram({
   config: (exitCode) => orExit(readConfig(process.env, deps), exitCode).config,
   databaseUrl: (exitCode) => orExit(readDatabaseUrl(process.env), exitCode).databaseUrl,
   rootKeys: (exitCode) => orExit(readRootKeys(process.env, deps), exitCode).rootKeys,
+  env: process.env,
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
+  readInput: () => readAll(process.stdin),
   isTerminal: process.stdout.isTTY === true,
+  isErrTerminal: process.stderr.isTTY === true,
+  isInputTerminal: process.stdin.isTTY === true,
   exit: (code) => process.exit(code),
   onSignal: (signals, handler) => {
     for (const signal of signals) process.on(signal, () => handler(signal));
@@ -42,6 +47,12 @@ const program = createProgram({
   onParentGone: (handler) => {
     if (process.env["npm_lifecycle_event"] !== undefined) watchParent(handler);
   },
+});
+
+// Whoever reads the output may have seen enough, as head(1) has.
+process.stdout.on("error", (err: NodeJS.ErrnoException) => {
+  if (err.code !== "EPIPE") throw err;
+  process.exit();
 });
 
 // Not the message: what a driver throws may quote a row. The exit hook of the embedded database still runs.

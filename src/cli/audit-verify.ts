@@ -3,8 +3,9 @@ import type { AuditScope } from "../storage/audit-pages.ts";
 import { chainsOfServiceAccount, verifyAuditTrail } from "../storage/audit-verification.ts";
 import type { AuditFinding, ChainProblem } from "../storage/chain-check.ts";
 import type { Database } from "../storage/database.ts";
-import { EXIT, withDatabase } from "./command-database.ts";
-import type { Terminal } from "./program.ts";
+import { withDatabase } from "./command-database.ts";
+import { EXIT } from "./exit-code.ts";
+import type { Terminal } from "./terminal.ts";
 
 export interface AuditVerifyOptions {
   readonly org?: string;

@@ -1,9 +1,7 @@
 import { type Database, openDatabase } from "../storage/database.ts";
 import { failureWords } from "../storage/failure.ts";
-import type { Terminal } from "./program.ts";
-
-/** How a command ends that asks the database something: yes, no, or it could not be found out. */
-export const EXIT = { yes: 0, no: 1, unknown: 2 } as const;
+import { EXIT } from "./exit-code.ts";
+import type { Terminal } from "./terminal.ts";
 
 const STATEMENT_TIMEOUT_MS = 600_000;
 const LOCK_TIMEOUT_MS = 10_000;

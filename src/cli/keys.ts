@@ -1,7 +1,8 @@
 import type { Foundations } from "../compose.ts";
 import { rotateSigningKey } from "../rotate-signing-key.ts";
-import { EXIT, withDatabase } from "./command-database.ts";
-import type { Terminal } from "./program.ts";
+import { withDatabase } from "./command-database.ts";
+import { EXIT } from "./exit-code.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** Adds the next key that signs access tokens, and says which it is and from when on it signs. */
 export async function runKeysRotate(terminal: Terminal, isUrgent: boolean): Promise<number> {

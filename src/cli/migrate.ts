@@ -1,5 +1,5 @@
 import { type MigrationResult, migrate } from "../storage/migrate.ts";
-import type { Terminal } from "./program.ts";
+import type { Terminal } from "./terminal.ts";
 
 export async function runMigrate(terminal: Terminal): Promise<number> {
   const { kind } = await migrate(terminal.databaseUrl());

@@ -1,6 +1,7 @@
 import { type OrganizationStatus, setOrganizationStatus } from "../storage/organization-status.ts";
-import { EXIT, withDatabase } from "./command-database.ts";
-import type { Terminal } from "./program.ts";
+import { withDatabase } from "./command-database.ts";
+import { EXIT } from "./exit-code.ts";
+import type { Terminal } from "./terminal.ts";
 
 export type OrganizationVerb = "suspend" | "resume" | "delete";
 

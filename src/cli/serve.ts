@@ -1,7 +1,7 @@
 import { type Foundations, startKeyturn } from "../compose.ts";
 import type { Config } from "../config.ts";
 import { bufferedOutput, createLog } from "../observability/log.ts";
-import type { Terminal } from "./program.ts";
+import type { Terminal } from "./terminal.ts";
 
 const DRAIN_MS_MAX = 8_000;
 

@@ -1,4 +1,4 @@
-import type { Terminal } from "./program.ts";
+import type { Terminal } from "./terminal.ts";
 
 export async function runToken(
   terminal: Terminal,

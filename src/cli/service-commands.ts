@@ -1,0 +1,54 @@
+import { type Command, InvalidArgumentError } from "commander";
+import type { Terminal } from "./terminal.ts";
+
+/** What runs the service and looks after its surroundings. */
+export function addServiceCommands(
+  program: Command,
+  terminal: Terminal,
+  ended: (code: number) => void,
+): void {
+  program
+    .command("serve")
+    .description("run the service until SIGTERM or SIGINT")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ keyturn serve\n\nExit code: 0 it was asked to end, 1 it could not go on.",
+    )
+    .action(async () => {
+      const { runServe } = await import("./serve.ts");
+      ended(await runServe(terminal));
+    });
+  program
+    .command("migrate")
+    .description("bring the database of DATABASE_URL, as its owner, to the schema of this release")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ DATABASE_URL=postgres://keyturn_owner:...@db/keyturn keyturn migrate\n\n" +
+        "Exit code: 0 the schema is there, 1 it could not be brought there.",
+    )
+    .action(async () => {
+      const { runMigrate } = await import("./migrate.ts");
+      ended(await runMigrate(terminal));
+    });
+  program
+    .command("token")
+    .description("print a bearer token of the development issuer (not in production)")
+    .requiredOption("--org <id>", "organization of the caller, such as acme")
+    .requiredOption("--sub <subject>", "subject of the caller, such as user-admin-001")
+    .option("--roles <roles>", "roles of the caller, separated by commas", "")
+    .option("--ttl <seconds>", "seconds that the token is valid", positiveInteger, 3600)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ keyturn token --org acme --sub user-admin-001 --roles admin\n\n" +
+        "Exit code: 0 done, 1 there is no such issuer, 2 the command line was wrong.",
+    )
+    .action(async (options: { org: string; sub: string; roles: string; ttl: number }) => {
+      const { runToken } = await import("./token.ts");
+      ended(await runToken(terminal, options));
+    });
+}
+
+function positiveInteger(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("must be a positive whole number");
+  return Number(text);
+}

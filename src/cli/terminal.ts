@@ -1,0 +1,27 @@
+import type { Foundations } from "../compose.ts";
+import type { Config } from "../config.ts";
+
+/** What a command may ask of the process. */
+export interface Terminal {
+  readonly production: boolean;
+  /** The configuration, or the end of the process with every mistake named; exit code 1 unless told otherwise. */
+  config(exitCode?: number): Config;
+  /** The database alone, or the end of the process: for what needs no other secret. */
+  databaseUrl(exitCode?: number): string;
+  /** The root keys alone, or the end of the process. */
+  rootKeys(exitCode?: number): Foundations["rootKeys"];
+  /** The variables as they stand, for what has to say what is wrong with them, and for addresses and tokens of callers. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  out(text: string): void;
+  err(text: string): void;
+  /** All of standard input. */
+  readInput(): Promise<string>;
+  readonly isTerminal: boolean;
+  readonly isErrTerminal: boolean;
+  readonly isInputTerminal: boolean;
+  /** Ends the process at once. */
+  exit(code: number): never;
+  onSignal(signals: readonly NodeJS.Signals[], handler: (signal: NodeJS.Signals) => void): void;
+  /** Calls once when the npm that started this process has ended. */
+  onParentGone(handler: () => void): void;
+}
