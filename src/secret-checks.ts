@@ -30,8 +30,12 @@ export interface SecretChecks {
   stop(): Promise<void>;
 }
 
-/** Hashes of checks at a time, apart from those of creates: neither waits for the other's queue. */
-const CHECK_PERMITS = 1;
+/**
+ * Hashes of checks at a time, apart from those of creates: neither waits for the other's queue. As many as there are
+ * cores, and no more than 3 of the 4 threads that libuv has beyond those of creates (bin/keyturn.mjs), so that file, DNS
+ * and signature work always find one.
+ */
+const CHECK_PERMITS_MAX = 3;
 const CHECK_QUEUE_MAX = 64;
 const USAGE_INTERVAL_MS = 2_000;
 const THROTTLE_KEYS_MAX = 65_536;
@@ -46,7 +50,7 @@ export function createSecretChecks(parts: SecretCheckParts): SecretChecks {
   const { config, db, keys, hasher, log, metrics } = parts;
   const now = () => performance.now();
   const checker = createHasher({
-    permits: CHECK_PERMITS,
+    permits: Math.min(config.hashPermits, CHECK_PERMITS_MAX),
     queueMax: CHECK_QUEUE_MAX,
     cost: { memoryKib: config.hashMemoryKib, passes: config.hashPasses, lanes: 1 },
     randomBytes,
