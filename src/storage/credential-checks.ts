@@ -1,7 +1,7 @@
 import type { Principal, RefusedUseReason } from "../domain/principal.ts";
-import { type Ask, shareReads } from "../domain/shared-reads.ts";
+import type { Ask } from "../domain/shared-reads.ts";
 import type { Database } from "./database.ts";
-import { withTimeLimit } from "./time-limit.ts";
+import { shareStatement } from "./shared-statement.ts";
 
 /** Which credential a secret names, and where it was presented. */
 export interface CheckQuestion {
@@ -35,26 +35,20 @@ interface CheckRow {
   readonly checked_at: Date;
 }
 
-const READS_MAX = 2;
-const QUESTIONS_MAX = 256;
-const READ_TIMEOUT_MS = 5_000;
-
 /**
  * Hash and live state of credentials, by the database's clock, for whoever waits at the same moment in one statement. Each
  * check reads anew: nothing that was read is ever kept.
  */
 export function openCredentialChecks(db: Database): CheckCredential {
-  const read = async (questions: readonly CheckQuestion[]) => {
+  return shareStatement(async (questions: readonly CheckQuestion[], signal) => {
     const ids = questions.map(({ credentialId }) => credentialId);
     const addresses = questions.map(({ address }) => address ?? "");
-    const rows = await withTimeLimit(READ_TIMEOUT_MS, (signal) =>
-      db.run<CheckRow>(
-        signal,
-        (sql) => sql`
-        select place, organization_id, service_account_id, service_account_uid, credential_uid, secret_hash, expires_at,
-               scope, scope_id, roles, refusal, checked_at
-          from keyturn.credential_checks(${ids}, ${addresses})`,
-      ),
+    const rows = await db.run<CheckRow>(
+      signal,
+      (sql) => sql`
+      select place, organization_id, service_account_id, service_account_uid, credential_uid, secret_hash, expires_at,
+             scope, scope_id, roles, refusal, checked_at
+        from keyturn.credential_checks(${ids}, ${addresses})`,
     );
     const answers: (CheckedCredential | undefined)[] = questions.map(() => undefined);
     for (const row of rows) {
@@ -62,8 +56,7 @@ export function openCredentialChecks(db: Database): CheckCredential {
       answers[place] = toChecked(row, ids[place] ?? "");
     }
     return answers;
-  };
-  return shareReads(read, { readsMax: READS_MAX, questionsMax: QUESTIONS_MAX });
+  });
 }
 
 function toChecked(row: CheckRow, credentialId: string): CheckedCredential {

@@ -1,8 +1,8 @@
 import type { CallContext } from "../domain/call-context.ts";
-import { type Ask, shareReads } from "../domain/shared-reads.ts";
+import type { Ask } from "../domain/shared-reads.ts";
 import type { Database } from "./database.ts";
 import { callerRow } from "./mutation.ts";
-import { withTimeLimit } from "./time-limit.ts";
+import { shareStatement } from "./shared-statement.ts";
 
 /** What names a token in the database. */
 export interface TokenQuestion {
@@ -25,28 +25,22 @@ export interface TokenStates {
   revoke(ctx: CallContext, token: TokenRevocation): Promise<void>;
 }
 
-const READS_MAX = 2;
-const QUESTIONS_MAX = 256;
-const READ_TIMEOUT_MS = 5_000;
-
 /**
  * Where a secret may be used from is no matter of the tokens that it was exchanged for: their address is another's. Each
  * revoked token is looked up by itself: `not exists` would be a join, and could read all that an organization has revoked.
  */
 export function openTokenStates(db: Database): TokenStates {
-  const read = async (questions: readonly TokenQuestion[]) => {
+  const holds = shareStatement(async (questions: readonly TokenQuestion[], signal) => {
     const ids = questions.map(({ credentialId }) => credentialId);
     const jtis = questions.map(({ jti }) => jti);
-    const rows = await withTimeLimit(READ_TIMEOUT_MS, (signal) =>
-      db.run<{ place: string; client_id: string }>(
-        signal,
-        (sql) => sql`
-        select c.place, c.service_account_id || '@' || c.organization_id || '.iam' as client_id
-          from keyturn.credential_checks(${ids}, array_fill(''::text, array[${ids.length}::integer])) c
-         where coalesce(c.refusal, 'address_not_allowed') = 'address_not_allowed'
-           and (select t.jti from keyturn.revoked_tokens t
-                 where t.organization_id = c.organization_id and t.jti = (${jtis}::text[])[c.place]) is null`,
-      ),
+    const rows = await db.run<{ place: string; client_id: string }>(
+      signal,
+      (sql) => sql`
+      select c.place, c.service_account_id || '@' || c.organization_id || '.iam' as client_id
+        from keyturn.credential_checks(${ids}, array_fill(''::text, array[${ids.length}::integer])) c
+       where coalesce(c.refusal, 'address_not_allowed') = 'address_not_allowed'
+         and (select t.jti from keyturn.revoked_tokens t
+               where t.organization_id = c.organization_id and t.jti = (${jtis}::text[])[c.place]) is null`,
     );
     const answers = questions.map(() => false);
     for (const { place, client_id } of rows) {
@@ -54,9 +48,9 @@ export function openTokenStates(db: Database): TokenStates {
       answers[index] = client_id === questions[index]?.clientId;
     }
     return answers;
-  };
+  });
   return {
-    holds: shareReads(read, { readsMax: READS_MAX, questionsMax: QUESTIONS_MAX }),
+    holds,
     async revoke(ctx, token) {
       const ofOrganization = {
         ...ctx,

@@ -15,7 +15,7 @@ function given() {
       reads.push({ questions, end: (err) => (err === undefined ? resolve(questions) : reject(err)) });
       return promise;
     },
-    { readsMax: 1, questionsMax: 100 },
+    { readsMax: 1, questionsMax: 100, waitingMax: 20_000, waitMsMax: 600_000 },
   );
   /** Somebody who asks, and may leave. */
   const caller = (question: string) => {

@@ -11,6 +11,9 @@ interface Read {
   fail(err: unknown): void;
 }
 
+/** More than any of these tests reaches. */
+const UNBOUNDED = { waitingMax: 20_000, waitMsMax: 600_000 };
+
 /** Shared reads of a state that the test changes, each of which ends when the test says so. */
 function given(options: Partial<SharedReadsOptions> = {}) {
   const world = { state: 1 };
@@ -23,7 +26,7 @@ function given(options: Partial<SharedReadsOptions> = {}) {
       reads.push({ questions: [...questions], answer, fail: reject });
       return promise;
     },
-    { readsMax: 1, questionsMax: 100, ...options },
+    { readsMax: 1, questionsMax: 100, ...UNBOUNDED, ...options },
   );
   const asked = () => reads.map(({ questions }) => questions.join(""));
   return {
@@ -138,7 +141,7 @@ test("a read that throws at once fails like one that rejects, and the next is se
       if (broken) throw gone;
       return Promise.resolve(questions);
     },
-    { readsMax: 1, questionsMax: 1 },
+    { readsMax: 1, questionsMax: 1, ...UNBOUNDED },
   );
   const { signal } = new AbortController();
   await assert.rejects(ask("a", signal), gone);

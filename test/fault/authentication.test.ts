@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { VerificationService } from "../../gen/keyturn/v1/verification_service_pb.ts";
 import { ORGANIZATION_CHAIN } from "../../src/domain/audit-event.ts";
 import { type RestAnswer, rest } from "../support/clients.ts";
@@ -104,6 +105,19 @@ test("when the database is silent, the deadline ends the wait and says to come a
     const answer = await call({ "connect-timeout-ms": "300" });
     assertUnavailable(answer, answer.status === 503 ? 503 : 504);
   }
+});
+
+test("a silent database does not collect those who ask: behind the reads under way they are told to come back", async () => {
+  proxy.mode("silent");
+  const asked: Promise<RestAnswer>[] = [];
+  for (let asker = 0; asker < 8; asker += 1) {
+    asked.push(postToken(h, { form: fieldsOf(issued) }));
+    await delay(30);
+  }
+  // The first one's read goes on for seconds yet.
+  const heardFirst = await Promise.race(asked.map((answer, place) => answer.then(() => place)));
+  assert.ok(heardFirst > 0, "nobody was told before the read had ended");
+  for (const answer of await Promise.all(asked)) assertUnavailable(answer);
 });
 
 test("a revocation that waits for others too long is to be repeated", async () => {
