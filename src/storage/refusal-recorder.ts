@@ -19,6 +19,8 @@ export type WriteRefusal = (ctx: CallContext, refusal: Refusal) => Promise<void>
 
 /** Takes some twenty milliseconds of the database. */
 const REFUSALS_OF_STATEMENT_MAX = 200;
+/** More than can be written while a refused caller waits. */
+const REFUSALS_WAITING_MAX = 4_096;
 
 /**
  * Refused calls that wait at the same moment are written in one statement, and one statement is under way at a time: so
@@ -34,7 +36,12 @@ export function openRefusalRecorder(db: Database, statementTimeoutMs: number): W
       );
       return [];
     },
-    { readsMax: 1, questionsMax: REFUSALS_OF_STATEMENT_MAX },
+    {
+      readsMax: 1,
+      questionsMax: REFUSALS_OF_STATEMENT_MAX,
+      waitingMax: REFUSALS_WAITING_MAX,
+      waitMsMax: statementTimeoutMs,
+    },
   );
   return (ctx, refusal) => write(toRow(ctx, refusal), ctx.signal);
 }
