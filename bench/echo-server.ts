@@ -39,7 +39,7 @@ const caller = {
 };
 const kernel = createKernel({
   handlers,
-  verifyToken: () => caller,
+  verifyToken: async () => caller,
   roles: {
     administratorRoles: ["admin"],
     organizationAdministratorRoles: ["admin"],

@@ -3,7 +3,6 @@
  * `--check` it writes nothing, names those that are not current, and ends with 1 if there are any.
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { openapiDocument } from "./openapi/document.ts";
 import { commandLineReference } from "./references/command-line.ts";
 import { configurationReference } from "./references/configuration.ts";
 import { errorReference } from "./references/errors.ts";
@@ -12,7 +11,6 @@ const REFERENCES: Readonly<Record<string, () => string | Promise<string>>> = {
   "docs/command-line.md": commandLineReference,
   "docs/configuration.md": configurationReference,
   "docs/errors.md": errorReference,
-  "gen/openapi.json": openapiDocument,
 };
 
 const isCheck = process.argv.includes("--check");

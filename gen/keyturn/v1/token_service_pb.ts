@@ -331,8 +331,7 @@ export const TokenService: GenService<{
   /**
    * Says whether an access token of this service holds (RFC 7662): it does not once it has expired or was revoked, nor as
    * soon as its credential, service account or organization does not hold any more. Callers have a verifier's or an
-   * administrator's role and see the tokens of their own organization, verifiers of the platform those of all. Errors:
-   * PERMISSION_DENIED, INVALID_ARGUMENT (INVALID_REQUEST).
+   * administrator's role and see the tokens of their own organization, verifiers of the platform those of all.
    *
    * @generated from rpc keyturn.v1.TokenService.IntrospectToken
    */
@@ -344,7 +343,7 @@ export const TokenService: GenService<{
   /**
    * Revokes an access token of the caller's organization before its time (RFC 7009). Whoever checks its signature only
    * takes it for good until it expires. The answer is the same whatever was sent. Callers have a verifier's or an
-   * administrator's role. Errors: PERMISSION_DENIED, INVALID_ARGUMENT (INVALID_REQUEST).
+   * administrator's role.
    *
    * @generated from rpc keyturn.v1.TokenService.RevokeToken
    */
