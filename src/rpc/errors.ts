@@ -65,7 +65,7 @@ export function statusOf(fault: Fault): Status {
       return status(
         Code.InvalidArgument,
         "INVALID_SCOPE",
-        "scope_narrowing names something that the service account does not have",
+        "the scope that was asked for names something that the service account does not have",
       );
     case "too_many_attempts":
       return status(

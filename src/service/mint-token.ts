@@ -16,6 +16,8 @@ export interface MintToken {
   readonly clientSecret: string;
   /** Words separated by spaces; empty for all that the account has. */
   readonly scopeNarrowing: string;
+  /** The same, by OAuth's own name. */
+  readonly scope: string;
   readonly address: string | undefined;
   readonly userAgent: string | undefined;
 }
@@ -41,13 +43,14 @@ export async function mintToken(
   signal: AbortSignal,
 ): Promise<MintedToken> {
   requireComplete(req);
+  const words = wordsAskedFor(req);
   const { clientSecret: secret, clientId, address, userAgent } = req;
   const outcome = await deps.checkSecret({ secret, asker: "mint", clientId, address, userAgent }, signal);
   if (outcome.kind === "throttled") throw tooManyAttempts(outcome.delayMs);
   if (outcome.kind === "refused") throw new FaultError({ kind: "invalid_client" });
   const { principal } = outcome;
   const { token, expiresInSeconds } = deps.accessTokens.sign(
-    narrowed(principal, req.scopeNarrowing),
+    narrowed(principal, words),
     lifetimeSeconds(principal),
   );
   return {
@@ -71,9 +74,19 @@ function lifetimeSeconds({ expiresAt, checkedAt }: Principal): number {
   return Math.min(TOKEN_LIFETIME_SECONDS, left);
 }
 
+/** What the token is to be narrowed to, under either name. @throws FaultError invalid_request when they differ. */
+function wordsAskedFor({ scopeNarrowing, scope }: MintToken): readonly string[] {
+  const [narrowing, alias] = [wordsOf(scopeNarrowing), wordsOf(scope)];
+  if (narrowing.length === 0 || alias.length === 0) return [...narrowing, ...alias];
+  if (alias.length !== narrowing.length || !alias.every((word) => narrowing.includes(word)))
+    throw invalidRequest("scope and scope_narrowing differ");
+  return narrowing;
+}
+
+const wordsOf = (text: string) => [...new Set(text.split(" ").filter((word) => word !== ""))];
+
 /** The principal with less than it has. @throws FaultError invalid_scope for what it has not. */
-function narrowed(principal: Principal, scopeNarrowing: string): Principal {
-  const words = [...new Set(scopeNarrowing.split(" ").filter((word) => word !== ""))];
+function narrowed(principal: Principal, words: readonly string[]): Principal {
   if (words.length === 0) return principal;
   const isProject = (word: string) => PROJECT.test(word) && !principal.roles.includes(word);
   const roles = words.filter((word) => !isProject(word));

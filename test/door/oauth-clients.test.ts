@@ -109,11 +109,12 @@ test("openid-client reads the challenge after a wrong secret, and the error of a
     status: 401,
   });
   const right = await client.discovery(url, issued.clientId, issued.secret, undefined, { execute });
-  const narrowing = { scope_narrowing: "owner" };
-  await assert.rejects(client.clientCredentialsGrant(right, narrowing), {
-    error: "invalid_scope",
-    status: 400,
-  });
+  for (const name of ["scope", "scope_narrowing"]) {
+    await assert.rejects(client.clientCredentialsGrant(right, { [name]: "owner" }), {
+      error: "invalid_scope",
+      status: 400,
+    });
+  }
 });
 
 test("oauth4webapi introspects a token, revokes it and finds it inactive", async () => {

@@ -17,10 +17,11 @@ before(async () => {
 });
 after(() => h.stop());
 
-async function narrowed(issued: IssuedCredential, scopeNarrowing: string) {
-  const { roles, scope, scope_id } = claimsOf(
-    await mintedToken(h, issued, { scope_narrowing: scopeNarrowing }),
-  );
+const narrowed = (issued: IssuedCredential, scopeNarrowing: string) =>
+  claimedBy(issued, { scope_narrowing: scopeNarrowing });
+
+async function claimedBy(issued: IssuedCredential, asked: Readonly<Record<string, string>>) {
+  const { roles, scope, scope_id } = claimsOf(await mintedToken(h, issued, asked));
   return { roles, scope, scopeId: scope_id };
 }
 
@@ -56,6 +57,33 @@ test("a narrowing to a project leaves an account of the organization that projec
   });
 });
 
+test("scope is scope_narrowing by the name that RFC 6749 has for it, and both may be sent with the same words", async () => {
+  const narrowedToReader = { roles: ["reader"], scope: "project", scopeId: "borea" };
+  for (const asked of [
+    { scope: "reader project:borea" },
+    { scope: "reader project:borea", scope_narrowing: "" },
+    { scope: "  ", scope_narrowing: "reader project:borea" },
+    { scope: "project:borea  reader reader", scope_narrowing: "reader project:borea" },
+  ]) {
+    assert.deepEqual(await claimedBy(ofOrganization, asked), narrowedToReader, JSON.stringify(asked));
+    const answer = await postToken(h, { json: { ...fieldsOf(ofOrganization), ...asked } });
+    assert.deepEqual(claimsOf(answer.body.access_token)["roles"], ["reader"]);
+  }
+});
+
+test("scope and scope_narrowing that differ are invalid_request, whatever they name", async () => {
+  for (const [scope, scope_narrowing] of [
+    ["reader", "writer"],
+    ["reader writer", "reader"],
+    ["reader", "reader writer"],
+    ["owner", "nobody"],
+  ] as const) {
+    const asked = { ...fieldsOf(ofOrganization), scope, scope_narrowing };
+    assertOAuthError(await postToken(h, { form: asked }), 400, "invalid_request");
+    assertOAuthError(await postToken(h, { json: asked }), 400, "invalid_request");
+  }
+});
+
 test("an account of a project may name that project, and stays in it", async () => {
   const project = { scope: "project", scopeId: "atlas" };
   assert.deepEqual(await narrowed(ofProject, "project:atlas"), { roles: ROLES, ...project });
@@ -77,8 +105,11 @@ const NOT_HELD: readonly (readonly [what: string, of: "organization" | "project"
 for (const [what, of, narrowing] of NOT_HELD) {
   test(`a narrowing to ${what} gets no token but invalid_scope`, async () => {
     const issued = of === "organization" ? ofOrganization : ofProject;
-    const answer = await postToken(h, { json: { ...fieldsOf(issued), scope_narrowing: narrowing } });
-    assertOAuthError(answer, 400, "invalid_scope");
+    for (const name of ["scope_narrowing", "scope"]) {
+      const asked = { ...fieldsOf(issued), [name]: narrowing };
+      assertOAuthError(await postToken(h, { json: asked }), 400, "invalid_scope");
+      assertOAuthError(await postToken(h, { form: asked }), 400, "invalid_scope");
+    }
   });
 }
 
