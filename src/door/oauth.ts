@@ -31,6 +31,22 @@ export async function readForm(req: IncomingMessage, call: Call, bytesMax: numbe
 }
 
 /**
+ * OAuth's parameters come in the body alone, so that no access log has a secret (RFC 6749 section 2.3.1). What else stands
+ * in the query is ignored (section 3.2).
+ * @throws FaultError invalid_request
+ */
+export function requireBareQuery(query: string): void {
+  for (const name of new URLSearchParams(query).keys())
+    if (PARAMETERS.has(name)) throw invalidRequest(`${name} belongs in the body and not in the query`);
+}
+
+/** Of any of these calls: a secret is one at whatever path it was sent to by mistake. */
+const PARAMETERS: ReadonlySet<string> = new Set([
+  ...TokenService.methods.flatMap(({ input }) => input.fields.map(({ name }) => name)),
+  "access_token",
+]);
+
+/**
  * Client id and secret from HTTP Basic, each form-encoded before (RFC 6749 section 2.3.1), beside what the body has.
  * @throws FaultError invalid_request for a secret that comes both ways, and for what is not Basic.
  */

@@ -8,7 +8,7 @@ import { decodeStrictJson } from "../rpc/decode.ts";
 import type { Kernel } from "../rpc/kernel.ts";
 import { readBody } from "./body.ts";
 import { commonHeaders, sendFault, sendJson } from "./http-answer.ts";
-import { isForm, isOAuth, readForm, sendOAuthFault, withBasic } from "./oauth.ts";
+import { isForm, isOAuth, readForm, requireBareQuery, sendOAuthFault, withBasic } from "./oauth.ts";
 import { type RestAnswer, restAnswer } from "./rest-answer.ts";
 import { restMessage } from "./rest-request.ts";
 import { matchRoute, type PathVariables, type Route, routesOf } from "./routes.ts";
@@ -70,8 +70,10 @@ async function prepare(
   messageBytesMax: number,
 ): Promise<ReadMessage> {
   try {
+    if (isOAuth(call.method)) requireBareQuery(target.query);
     const body = target.route.hasBody ? await readFields(req, call, messageBytesMax) : requireNoBody(req);
-    const message = restMessage({ ...target, body, idempotencyKey: call.header("idempotency-key") });
+    const query = isOAuth(call.method) ? "" : target.query;
+    const message = restMessage({ ...target, query, body, idempotencyKey: call.header("idempotency-key") });
     return () => message;
   } catch (err) {
     return () => {

@@ -138,6 +138,13 @@ test("a token is inactive from the second in which it expires, however long its 
   assert.equal((await postToken(h, { form: fieldsOf(brief) })).status, 200);
 });
 
+test("what nobody knows is ignored in the query", async () => {
+  for (const path of PATHS) {
+    const answer = await introspect(token, verifier, `${path}?foo=1&foo=2`);
+    assert.deepEqual([answer.status, answer.body], [200, expected()]);
+  }
+});
+
 test("a token that is missing, sent twice or longer than any is an invalid request", async () => {
   for (const body of ["", "token=", `token=${token}&token=${token}`, `token=${"x".repeat(16_385)}`]) {
     const headers = { "content-type": "application/x-www-form-urlencoded" };

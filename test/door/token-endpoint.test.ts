@@ -72,6 +72,10 @@ const WAYS: readonly (readonly [way: string, post: () => TokenPost])[] = [
     }),
   ],
   ["a form with fields that nobody knows", () => ({ form: form({ audience: "x", resource: "y" }) })],
+  [
+    "a form with a field that nobody knows, more than once",
+    () => ({ form: `${new URLSearchParams(form())}&resource=x&resource=y` }),
+  ],
   ["a form with an empty field, which is one left out", () => ({ form: form({ scope_narrowing: "" }) })],
   [
     "a form beside a bearer token that nobody needs",
@@ -86,6 +90,15 @@ for (const path of TOKEN_PATHS) {
     });
   }
 }
+
+test("what nobody knows is ignored in the query, as RFC 6749 section 3.2 wants it", async () => {
+  for (const path of TOKEN_PATHS) {
+    for (const query of ["foo=1", "foo=1&foo=2", "=", "%zz=%ff", "Client_Secret=x", "clientSecret=x"]) {
+      assertGranted(await postToken(h, { path: `${path}?${query}`, form: form() }));
+      assertGranted(await postToken(h, { path: `${path}?${query}`, json: form() }));
+    }
+  }
+});
 
 test("client id and secret in HTTP Basic are form-decoded: %40 is an @", async () => {
   const basic = (id: string) => ({

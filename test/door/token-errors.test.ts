@@ -84,10 +84,37 @@ test("a form that is no UTF-8 is refused", async () => {
   assertOAuthError(answer, 400, "invalid_request");
 });
 
-test("nothing of a request may stand in its query", async () => {
-  for (const path of TOKEN_PATHS)
-    assertOAuthError(await postToken(h, { path: `${path}?${text()}`, form: grant }), 400, "invalid_request");
-});
+const IN_THE_BODY_ONLY: Readonly<Record<string, () => string>> = {
+  "the whole request": text,
+  "the secret": () => `client_secret=${issued.secret}`,
+  "the secret beside what nobody knows": () => `foo=1&client_secret=${issued.secret}`,
+  "the secret under a name with escapes": () => `client%5Fsecre%74=${issued.secret}`,
+  "the client id": () => `client_id=${issued.clientId}`,
+  "an empty scope": () => "scope=",
+  "an access token": () => "access_token=x",
+  "a token": () => "token=x",
+};
+
+for (const [what, query] of Object.entries(IN_THE_BODY_ONLY)) {
+  test(`${what} must not stand in the query, at none of the endpoints`, async () => {
+    for (const path of TOKEN_PATHS)
+      assertOAuthError(
+        await postToken(h, { path: `${path}?${query()}`, form: fields() }),
+        400,
+        "invalid_request",
+      );
+    const token = await h.token(issued.organizationId);
+    for (const path of ["introspect", "revoke"]) {
+      const target = `/oauth2/${path}?${query()}`;
+      const answer = await rest(h, target, {
+        method: "POST",
+        token,
+        body: new URLSearchParams({ token: "x" }),
+      });
+      assertOAuthError(answer, 400, "invalid_request");
+    }
+  });
+}
 
 test("every grant type but client_credentials is unsupported, however it is spelt", async () => {
   for (const name of ["password", "refresh_token", "authorization_code", "CLIENT_CREDENTIALS", "x"]) {
