@@ -5,14 +5,12 @@ import type { KeySet } from "./auth/key-set.ts";
 import { createMint } from "./auth/mint.ts";
 import { deriveKeys, type KeyRing } from "./auth/root-keys.ts";
 import type { Config } from "./config.ts";
-import { openAdminDoor } from "./door/admin.ts";
-import { createClientAddress } from "./door/client-address.ts";
-import { openGrpcDoor } from "./door/grpc.ts";
-import { openHttpDoor } from "./door/http.ts";
+import { type Doors, openDoors } from "./doors.ts";
 import { createHandlers } from "./handlers.ts";
 import { LIMITS } from "./limits.ts";
 import type { Log } from "./observability/log.ts";
 import { createMetrics } from "./observability/metrics.ts";
+import { watchReadiness } from "./readiness.ts";
 import { createKernel } from "./rpc/kernel.ts";
 import { createSecretChecks } from "./secret-checks.ts";
 import { recordRefusal } from "./service/record-refusal.ts";
@@ -112,25 +110,28 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     random: Math.random,
   });
 
-  let draining = false;
-  const unreadyParts = async (): Promise<string[]> => {
-    const state = await databaseState(db, AbortSignal.timeout(1_000));
-    const waiting = [...keySets]
-      .filter(([, keySet]) => !keySet.loaded())
-      .map(([issuer]) => `keys of ${issuer}`);
-    return [
-      ...(draining ? ["draining"] : []),
-      ...(state === "ready" ? [] : [`database ${state}`]),
-      ...(login.excessive()?.length === 0 ? [] : ["database login"]),
-      ...(signing.ring.loaded() ? [] : ["signing key"]),
-      ...waiting,
-    ];
-  };
-  const opened: { close(timeoutMs: number): Promise<void> }[] = [];
+  const readiness = watchReadiness({
+    look: async () => {
+      const state = await databaseState(db, AbortSignal.timeout(1_000));
+      const waiting = [...keySets]
+        .filter(([, keySet]) => !keySet.loaded())
+        .map(([issuer]) => `keys of ${issuer}`);
+      return [
+        ...(state === "ready" ? [] : [`database ${state}`]),
+        ...(login.excessive()?.length === 0 ? [] : ["database login"]),
+        ...(signing.ring.loaded() ? [] : ["signing key"]),
+        ...waiting,
+      ];
+    },
+    after: (delayMs, run) => {
+      const timer = setTimeout(run, delayMs);
+      return () => clearTimeout(timer);
+    },
+  });
+  let doors: Doors | undefined;
   const closeParts = async (timeoutMs: number) => {
-    const [admin, ...callers] = opened;
-    await Promise.all(callers.map((door) => door.close(timeoutMs)));
-    await admin?.close(0);
+    await doors?.close(timeoutMs);
+    readiness.stop();
     await mint.close();
     for (const keySet of keySets.values()) keySet.close();
     login.stop();
@@ -141,45 +142,23 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     await db.close(1_000);
   };
   try {
-    const { host } = config;
-    // The operators' door opens first and closes last: it is where a start or a drain is watched from.
-    const admin = await openAdminDoor({
-      host: config.adminHost,
-      port: config.adminPort,
-      metrics,
-      unreadyParts,
-    });
-    opened.push(admin);
+    doors = await openDoors({ config, kernel, metrics, readiness, wellKnown: signing.wellKnown, log });
     // No call is taken under a login that is known to be unfit, nor before tokens can be signed; a database that is away
     // is no reason not to start.
-    const known = Promise.race([Promise.all([fit, signing.loaded]), unfit]);
+    const known = Promise.race([Promise.all([fit, signing.loaded, readiness.looked]), unfit]);
     await Promise.race([known, delay(KNOWN_WITHIN_MS, undefined, { ref: false })]);
     if ((login.excessive() ?? []).length > 0)
       throw new Error("take a database login that is made for servers");
-    const clientAddressOf = createClientAddress(config.trustedProxies);
-    const doors = { ...LIMITS, kernel, host, clientAddressOf };
-    const grpc = await openGrpcDoor({ ...doors, port: config.grpcPort, reflection: config.reflection });
-    opened.push(grpc);
-    const onDefect = (err: unknown) => log.defect("", err);
-    const onUnrouted = (reason: string, requestId: string) => {
-      metrics.unrouted(reason);
-      log.event("debug", "request that is no call", { request_id: requestId, reason });
-    };
-    const http = await openHttpDoor({
-      ...doors,
-      port: config.httpPort,
-      wellKnown: signing.wellKnown,
-      onDefect,
-      onUnrouted,
-    });
-    opened.push(http);
-    signing.opened(`http://${addressOf(http)}`);
+    const addresses = await doors.openToCallers();
+    signing.opened(`http://${addresses.http}`);
     for (const keySet of keySets.values()) keySet.ready().catch(() => {});
     return {
-      addresses: { grpc: addressOf(grpc), http: addressOf(http), admin: addressOf(admin) },
+      addresses,
       unfit,
       async stop(timeoutMs) {
-        draining = true;
+        readiness.drain();
+        doors?.windDown();
+        await delay(config.drainGraceMs);
         await closeParts(timeoutMs);
       },
     };
@@ -187,8 +166,4 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     await closeParts(0);
     throw err;
   }
-}
-
-function addressOf({ host, port }: { readonly host: string; readonly port: number }): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

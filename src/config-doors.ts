@@ -2,6 +2,17 @@ import { z } from "zod";
 import { port, trustedProxies } from "./config-values.ts";
 import { variable } from "./config-variable.ts";
 
+const DRAIN_GRACE_SECONDS_MAX = 120;
+
+/** The time in which whoever sends calls here hears that he should not: 0 where nobody does but people. */
+const drainGrace = (standardSeconds: number) =>
+  z
+    .string()
+    .regex(/^\d{1,3}s$/, "must be a number of seconds such as 5s")
+    .transform((text) => Number(text.slice(0, -1)))
+    .refine((seconds) => seconds <= DRAIN_GRACE_SECONDS_MAX, `must be at most ${DRAIN_GRACE_SECONDS_MAX}s`)
+    .default(standardSeconds);
+
 /** Where callers and operators reach a server, and what they find there. */
 export const doorVariables = (production: boolean) => ({
   KEYTURN_HOST: variable(z.string().default("127.0.0.1"), {
@@ -22,7 +33,18 @@ export const doorVariables = (production: boolean) => ({
     standard: "none",
   }),
   KEYTURN_REFLECTION: variable(
-    z.enum(["on", "off"], "must be on or off").default(production ? "off" : "on"),
-    { meaning: "gRPC server reflection", form: "word", bounds: "`on`, `off`" },
+    z.enum(["on", "off", "true", "false"], "must be on or off").default(production ? "off" : "on"),
+    {
+      meaning: "gRPC server reflection, v1 and v1alpha",
+      form: "word",
+      bounds: "`on` or `true`, `off` or `false`",
+    },
   ),
+  KEYTURN_DRAIN_GRACE: variable(drainGrace(production ? 5 : 0), {
+    meaning:
+      "how long a server that was told to end goes on to take calls, while it says by its health that it takes none: as long as those who send them need to hear it",
+    form: "seconds",
+    bounds: `0s–${DRAIN_GRACE_SECONDS_MAX}s`,
+    standard: production ? "`5s`" : "`0s`",
+  }),
 });

@@ -50,6 +50,8 @@ export interface Config {
   /** Seconds for which a deleted credential is remembered. */
   readonly tombstoneRetentionSeconds: number;
   readonly reflection: boolean;
+  /** Milliseconds for which a server that drains goes on to take calls. */
+  readonly drainGraceMs: number;
   readonly logLevel: string;
 }
 
@@ -159,7 +161,8 @@ function toConfig(production: boolean, settings: Settings): Config {
       activeCredentialsMax: settings.KEYTURN_ACTIVE_CREDENTIALS_MAX,
     }),
     tombstoneRetentionSeconds: settings.KEYTURN_TOMBSTONE_RETENTION,
-    reflection: settings.KEYTURN_REFLECTION === "on",
+    reflection: ["on", "true"].includes(settings.KEYTURN_REFLECTION),
+    drainGraceMs: settings.KEYTURN_DRAIN_GRACE * 1000,
     logLevel: settings.LOG_LEVEL,
   });
 }

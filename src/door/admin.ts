@@ -5,8 +5,10 @@ export interface AdminDoorOptions {
   readonly host: string;
   readonly port: number;
   readonly metrics: Metrics;
-  /** What keeps the service from taking calls now, in one word each; empty when it is ready. */
-  readonly unreadyParts: () => Promise<readonly string[]>;
+  readonly readiness: {
+    /** What keeps the service from taking calls, in one word each; empty when it is ready. */
+    unreadyParts(): readonly string[];
+  };
 }
 
 const HEADER_BYTES_MAX = 16 * 1024;
@@ -25,7 +27,7 @@ export async function openAdminDoor(options: AdminDoorOptions): Promise<OpenDoor
   const routes: Record<string, () => Promise<{ status: number; text: string; contentType: string }>> = {
     "/livez": async () => plain(200, "ok"),
     "/readyz": async () => {
-      const unready = await options.unreadyParts();
+      const unready = options.readiness.unreadyParts();
       return unready.length === 0 ? plain(200, "ok") : plain(503, `not ready: ${unready.join(", ")}`);
     },
     "/metrics": async () => ({ status: 200, ...(await options.metrics.expose()) }),

@@ -3,13 +3,11 @@ import {
   type handleUnaryCall,
   Metadata,
   Server,
-  ServerCredentials,
   ServerInterceptingCall,
   type ServerInterceptor,
   status as StatusCode,
   type StatusObject,
 } from "@grpc/grpc-js";
-import { HealthImplementation } from "grpc-health-check";
 import { type Fault, FaultError } from "../domain/fault.ts";
 import type { Call } from "../rpc/call.ts";
 import { neverRead } from "../rpc/chain.ts";
@@ -17,7 +15,9 @@ import { messageFromBinary } from "../rpc/decode.ts";
 import type { Kernel } from "../rpc/kernel.ts";
 import { timeoutMsOf } from "../rpc/timeout.ts";
 import { type ClientAddressOf, createClientAddress } from "./client-address.ts";
+import { bindGrpc } from "./grpc-listener.ts";
 import { faultOfStatus, grpcStatusOf } from "./grpc-status.ts";
+import { createHealth, type DoorReadiness } from "./health.ts";
 import type { OpenDoor } from "./http-server.ts";
 import { guardHttp2, TIMEOUT_HEADER } from "./http2-server.ts";
 import { addReflection } from "./reflection.ts";
@@ -34,17 +34,24 @@ export interface GrpcDoorOptions {
   readonly concurrentStreamsMax: number;
   /** Whether to answer gRPC server reflection. */
   readonly reflection: boolean;
+  /** What the health of every service is. Default: SERVING. */
+  readonly readiness?: DoorReadiness;
 }
+
+const ALWAYS_READY: DoorReadiness = { watch: (listener) => listener(true) };
+
+/** A client that does not answer a ping within this time is not waited for. */
+const SEND_AWAY_MS_MAX = 1_000;
 
 type Unary = handleUnaryCall<Uint8Array, Uint8Array>;
 
 /** HTTP/2 without TLS: gRPC by grpc-js, with health checks and, where asked for, reflection. */
 export async function openGrpcDoor(options: GrpcDoorOptions): Promise<OpenDoor> {
-  const { kernel, clientAddressOf = createClientAddress([]) } = options;
+  const { kernel, clientAddressOf = createClientAddress([]), readiness = ALWAYS_READY } = options;
   const calls = new WeakMap<Metadata, Call>();
-  const health = new HealthImplementation({ "": "SERVING" });
+  const health = createHealth([...new Set(kernel.methods.map(({ parent }) => parent.typeName))], readiness);
   const server = new Server({
-    interceptors: [admission(kernel, calls, clientAddressOf, options.messageBytesMax)],
+    interceptors: [admission(kernel, calls, clientAddressOf, options.messageBytesMax, health.interceptor)],
     "grpc.max_receive_message_length": options.messageBytesMax,
     "grpc.max_concurrent_streams": options.concurrentStreamsMax,
     "grpc.keepalive_time_ms": 60_000,
@@ -52,20 +59,20 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<OpenDoor> 
     "grpc.enable_channelz": 0,
   });
   for (const method of kernel.methods) register(server, method, unary(kernel, method, calls));
-  for (const { parent } of kernel.methods) health.setStatus(parent.typeName, "SERVING");
   health.addToServer(server);
   if (options.reflection) addReflection(server, kernel.methods);
 
-  const port = await bind(server, options.host, options.port);
+  const port = await bindGrpc(server, options.host, options.port);
   const guard = guardHttp2(server, new Set(kernel.methods.map(pathOf)), options.headerBytesMax);
   return {
     host: options.host,
     port,
     async close(timeoutMs) {
-      for (const name of ["", ...kernel.methods.map(({ parent }) => parent.typeName)])
-        health.setStatus(name, "NOT_SERVING");
+      health.end();
       const timer = setTimeout(() => guard.destroySessions(), timeoutMs);
-      await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      await guard.sendAway(Math.min(timeoutMs, SEND_AWAY_MS_MAX));
+      server.tryShutdown(() => {});
+      await guard.closed;
       clearTimeout(timer);
     },
   };
@@ -81,18 +88,19 @@ function register(server: Server, method: DescMethodUnary, handler: Unary): void
 
 /**
  * Runs when the headers of a call have come, before any of its body is asked for: a caller who is refused by his token
- * is answered at once, and a body that never comes ends with the call's deadline.
+ * is answered at once, and a body that never comes ends with the call's deadline. What is no call of ours goes to `others`.
  */
 function admission(
   kernel: Kernel,
   calls: WeakMap<Metadata, Call>,
   clientAddressOf: ClientAddressOf,
   messageBytesMax: number,
+  others: ServerInterceptor,
 ): ServerInterceptor {
   const methods = new Map(kernel.methods.map((method) => [pathOf(method), method]));
   return (definition, stream) => {
     const method = methods.get(definition.path);
-    if (method === undefined) return new ServerInterceptingCall(stream);
+    if (method === undefined) return others(definition, stream);
     let call: Call | undefined;
     let isRefused = false;
     const send = stream.sendStatus.bind(stream);
@@ -184,13 +192,4 @@ function withRequestId(call: Call): Metadata {
 
 function raise(fault: Fault): never {
   throw new FaultError(fault);
-}
-
-function bind(server: Server, host: string, port: number): Promise<number> {
-  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (err, bound) =>
-      err === null ? resolve(bound) : reject(err),
-    );
-  });
 }

@@ -16,6 +16,11 @@ export interface OpenDoor {
   close(timeoutMs: number): Promise<void>;
 }
 
+export interface OpenHttpServer extends OpenDoor {
+  /** Says to every client that its connection ends with the answer, and goes on to answer. */
+  windDown(): void;
+}
+
 /** How slow a client may be, in milliseconds. */
 export interface HttpTimeouts {
   /** From the connection, or the end of the request before, to the end of the headers. */
@@ -45,10 +50,11 @@ export interface Refusal {
 }
 
 /** HTTP/1.1 with bounds on slow clients, that can be drained. */
-export async function openHttpServer(options: HttpServerOptions): Promise<OpenDoor> {
+export async function openHttpServer(options: HttpServerOptions): Promise<OpenHttpServer> {
   const { timeouts } = options;
   const sockets = new Set<Socket>();
   const unanswered = new Map<Duplex | null, ServerResponse>();
+  let windingDown = false;
   let closing = false;
 
   const server = createServer(
@@ -64,7 +70,7 @@ export async function openHttpServer(options: HttpServerOptions): Promise<OpenDo
     (req, res) => {
       const { socket } = req;
       unanswered.set(socket, res);
-      if (closing) res.setHeader("connection", "close");
+      if (windingDown) res.setHeader("connection", "close");
       res.once("close", () => {
         if (unanswered.get(socket) === res) unanswered.delete(socket);
         if (closing) server.closeIdleConnections();
@@ -86,7 +92,11 @@ export async function openHttpServer(options: HttpServerOptions): Promise<OpenDo
   await listen(server, options.host, options.port);
   return {
     ...addressOf(server),
+    windDown() {
+      windingDown = true;
+    },
     async close(timeoutMs) {
+      windingDown = true;
       closing = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const socket of sockets) if (!unanswered.has(socket)) socket.destroy();

@@ -7,7 +7,7 @@ import { timeoutMsOf } from "../rpc/timeout.ts";
 import { type ClientAddressOf, createClientAddress } from "./client-address.ts";
 import { createConnectProtocols } from "./connect.ts";
 import { errorEnvelope, sendFault } from "./http-answer.ts";
-import { type HttpTimeouts, type OpenDoor, openHttpServer, type Refusal } from "./http-server.ts";
+import { type HttpTimeouts, type OpenHttpServer, openHttpServer, type Refusal } from "./http-server.ts";
 import { createRestEdge, type OpenHttpCall } from "./rest.ts";
 import { answerWellKnown, type WellKnown } from "./well-known.ts";
 
@@ -37,7 +37,7 @@ const TIMEOUTS: HttpTimeouts = {
 };
 
 /** HTTP/1.1 without TLS: Connect, gRPC-Web and the REST edge. */
-export async function openHttpDoor(options: HttpDoorOptions): Promise<OpenDoor> {
+export async function openHttpDoor(options: HttpDoorOptions): Promise<OpenHttpServer> {
   const { kernel, messageBytesMax, headerBytesMax, clientAddressOf = createClientAddress([]) } = options;
   const { wellKnown } = options;
   const connect = createConnectProtocols(kernel, messageBytesMax);

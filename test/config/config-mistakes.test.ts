@@ -74,7 +74,8 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
   KEYTURN_LIFETIME_MIN: ["0s", "0d"],
   KEYTURN_LIFETIME_MAX: ["3661d", "999999999d"],
   KEYTURN_ACTIVE_CREDENTIALS_MAX: ["0", "101"],
-  KEYTURN_REFLECTION: ["true", "ON"],
+  KEYTURN_REFLECTION: ["yes", "ON"],
+  KEYTURN_DRAIN_GRACE: ["5", "121s", "-1s", "1m"],
   LOG_LEVEL: ["verbose", "INFO", "geheim"],
   NODE_ENV: ["prod", "Production", " production", "staging", "geheim"],
 };

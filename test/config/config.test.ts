@@ -43,6 +43,7 @@ const DEFAULTS: Config = {
     activeCredentialsMax: 5,
   },
   tombstoneRetentionSeconds: 30 * 86_400,
+  drainGraceMs: 0,
   reflection: true,
   logLevel: "info",
 };
@@ -53,7 +54,7 @@ test("without any variable every property has its default", () => {
   assert.deepEqual(configOf({}), DEFAULTS);
 });
 
-test("production with what it demands has the same defaults, but no reflection", () => {
+test("production with what it demands has the same defaults, but no reflection and a grace when it drains", () => {
   const { rootKeys, ...config } = configOf(PRODUCTION);
   const { rootKeys: _none, ...defaults } = DEFAULTS;
   assert.deepEqual(config, {
@@ -63,6 +64,7 @@ test("production with what it demands has the same defaults, but no reflection",
     oidcIssuers: ["https://login.example"],
     oidcAudiences: ["keyturn"],
     reflection: false,
+    drainGraceMs: 5_000,
   });
   assert.equal(rootKeys?.[0].export().toString("base64"), ROOT_KEY);
 });
@@ -112,6 +114,9 @@ const VARIABLES: { env: Env; sets: Partial<typeof rest> | { policy: Partial<Conf
   { env: { KEYTURN_LIFETIME_MAX: "3660d" }, sets: { policy: { maxLifetimeSeconds: 3660 * DAY } } },
   { env: { KEYTURN_ACTIVE_CREDENTIALS_MAX: "100" }, sets: { policy: { activeCredentialsMax: 100 } } },
   { env: { KEYTURN_REFLECTION: "off" }, sets: { reflection: false } },
+  { env: { NODE_ENV: "test", KEYTURN_REFLECTION: "false" }, sets: { reflection: false } },
+  { env: { KEYTURN_REFLECTION: "true" }, sets: { reflection: true } },
+  { env: { KEYTURN_DRAIN_GRACE: "120s" }, sets: { drainGraceMs: 120_000 } },
   { env: { LOG_LEVEL: "trace" }, sets: { logLevel: "trace" } },
 ];
 for (const { env, sets } of VARIABLES) {

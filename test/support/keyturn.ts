@@ -80,6 +80,7 @@ export function environment(databaseUrl: string, issuerUrl: string): Record<stri
     KEYTURN_ADMIN_PORT: "0",
     KEYTURN_ARGON2_MEMORY_KIB: "64",
     KEYTURN_ARGON2_PASSES: "1",
+    KEYTURN_DRAIN_GRACE: "0s",
   };
 }
 

@@ -1,0 +1,32 @@
+import { constants, type Http2Session } from "node:http2";
+
+/** The highest stream id: no call that is on its way is refused. */
+const NO_STREAM_REFUSED = 2 ** 31 - 1;
+
+/**
+ * The first half of a graceful end (RFC 9113 section 6.8): a GOAWAY that refuses nothing, so that the client begins no more
+ * calls on the connection. What it had sent before it heard of that has arrived once it answers a ping; then the connection
+ * can be closed without losing a call. Resolves when all have answered, or after `timeoutMs`.
+ */
+export async function sendAway(sessions: Iterable<Http2Session>, timeoutMs: number): Promise<void> {
+  const heard = Promise.all([...sessions].map(goneAway));
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  await Promise.race([heard, late]);
+  clearTimeout(timer);
+}
+
+function goneAway(session: Http2Session): Promise<void> {
+  return new Promise((resolve) => {
+    // One that is being destroyed answers no ping any more, but is closed soon. Until then it must not be taken for one that
+    // could be closed: nobody would be told of its end.
+    session.once("close", () => resolve());
+    if (session.destroyed) return;
+    session.goaway(constants.NGHTTP2_NO_ERROR, NO_STREAM_REFUSED);
+    session.ping((err) => {
+      if (err === null) resolve();
+    });
+  });
+}

@@ -1,0 +1,87 @@
+import type { Config } from "./config.ts";
+import { openAdminDoor } from "./door/admin.ts";
+import { createClientAddress } from "./door/client-address.ts";
+import { openGrpcDoor } from "./door/grpc.ts";
+import { openHttpDoor } from "./door/http.ts";
+import type { OpenDoor, OpenHttpServer } from "./door/http-server.ts";
+import type { WellKnown } from "./door/well-known.ts";
+import { LIMITS } from "./limits.ts";
+import type { Log } from "./observability/log.ts";
+import type { Metrics } from "./observability/metrics.ts";
+import type { Readiness } from "./readiness.ts";
+import type { Kernel } from "./rpc/kernel.ts";
+
+export interface DoorsParts {
+  readonly config: Config;
+  readonly kernel: Kernel;
+  readonly metrics: Metrics;
+  readonly readiness: Readiness;
+  readonly wellKnown: WellKnown;
+  readonly log: Log;
+}
+
+/** The three doors. That of the operators opens first and closes last: a start and a drain are watched from there. */
+export interface Doors {
+  /** Lets callers in, and says where each door is, as `host:port`. */
+  openToCallers(): Promise<{ readonly grpc: string; readonly http: string; readonly admin: string }>;
+  /** Asks callers to go elsewhere with their next request, and goes on to answer. */
+  windDown(): void;
+  /** Accepts nothing more, lets calls in flight finish for `timeoutMs`, then cuts what is left. */
+  close(timeoutMs: number): Promise<void>;
+}
+
+export async function openDoors(parts: DoorsParts): Promise<Doors> {
+  const { config, metrics, readiness } = parts;
+  const admin = await openAdminDoor({ host: config.adminHost, port: config.adminPort, metrics, readiness });
+  let grpc: OpenDoor | undefined;
+  let http: OpenHttpServer | undefined;
+  return {
+    async openToCallers() {
+      grpc = await openGrpc(parts);
+      http = await openHttp(parts);
+      return { grpc: addressOf(grpc), http: addressOf(http), admin: addressOf(admin) };
+    },
+    windDown: () => http?.windDown(),
+    async close(timeoutMs) {
+      await Promise.all([grpc?.close(timeoutMs), http?.close(timeoutMs)]);
+      await admin.close(0);
+    },
+  };
+}
+
+function shared({ config, kernel }: DoorsParts) {
+  return {
+    ...LIMITS,
+    kernel,
+    host: config.host,
+    clientAddressOf: createClientAddress(config.trustedProxies),
+  };
+}
+
+function openGrpc(parts: DoorsParts): Promise<OpenDoor> {
+  const { config, readiness } = parts;
+  return openGrpcDoor({
+    ...shared(parts),
+    port: config.grpcPort,
+    reflection: config.reflection,
+    readiness,
+  });
+}
+
+function openHttp(parts: DoorsParts): Promise<OpenHttpServer> {
+  const { config, wellKnown, metrics, log } = parts;
+  return openHttpDoor({
+    ...shared(parts),
+    port: config.httpPort,
+    wellKnown,
+    onDefect: (err) => log.defect("", err),
+    onUnrouted: (reason, requestId) => {
+      metrics.unrouted(reason);
+      log.event("debug", "request that is no call", { request_id: requestId, reason });
+    },
+  });
+}
+
+function addressOf({ host, port }: { readonly host: string; readonly port: number }): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
