@@ -39,7 +39,7 @@ const caller = {
 };
 const kernel = createKernel({
   handlers,
-  verifyToken: async () => caller,
+  verifyToken: () => caller,
   roles: {
     administratorRoles: ["admin"],
     organizationAdministratorRoles: ["admin"],

@@ -3,6 +3,7 @@
  * `--check` it writes nothing, names those that are not current, and ends with 1 if there are any.
  */
 import { readFileSync, writeFileSync } from "node:fs";
+import { openapiDocument } from "./openapi/document.ts";
 import { commandLineReference } from "./references/command-line.ts";
 import { configurationReference } from "./references/configuration.ts";
 import { errorReference } from "./references/errors.ts";
@@ -11,6 +12,7 @@ const REFERENCES: Readonly<Record<string, () => string | Promise<string>>> = {
   "docs/command-line.md": commandLineReference,
   "docs/configuration.md": configurationReference,
   "docs/errors.md": errorReference,
+  "gen/openapi.json": openapiDocument,
 };
 
 const isCheck = process.argv.includes("--check");

@@ -1,12 +1,12 @@
 import type { KeySet } from "./auth/key-set.ts";
 import { remoteKeySet } from "./auth/remote-key-set.ts";
 import { cacheVerifiedTokens } from "./auth/token-cache.ts";
-import { createTokenVerifier, type VerifyToken } from "./auth/verify-token.ts";
+import { createTokenVerifier, type RecallToken } from "./auth/verify-token.ts";
 import type { Config } from "./config.ts";
 import type { Log } from "./observability/log.ts";
 
 export interface TokenVerification {
-  readonly verifyToken: VerifyToken;
+  readonly verifyToken: RecallToken;
   /** By issuer. They load once `ready` is called, and are refreshed until they are closed. */
   readonly keySets: ReadonlyMap<string, KeySet>;
 }

@@ -3,6 +3,7 @@ import { FaultError } from "../domain/fault.ts";
 import { clientIdOf, type Principal } from "../domain/principal.ts";
 import type { JsonObject, JsonValue } from "../domain/strict-json.ts";
 import { type CompactToken, parseCompactToken } from "./compact-token.ts";
+import { JWS_SIGNATURE_BYTES, toDerSignature, toJwsSignature } from "./ecdsa-form.ts";
 import type { SigningKey } from "./signing-key.ts";
 import type { SigningKeyRing } from "./signing-key-ring.ts";
 
@@ -105,18 +106,15 @@ function claimsOf(deps: AccessTokenDeps, principal: Principal, lifetimeSeconds: 
 
 const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toString("base64url");
 
-/** RFC 7518 section 3.4: r and s side by side, 64 bytes. */
-const SIGNATURE_FORM = "ieee-p1363";
-
 /**
  * On this thread: it takes less than handing it to libuv's threads and back, and those may be full of argon2
  * (docs/adr/0004).
  */
 const signatureOf = ({ privateKey }: SigningKey, signed: string): string =>
-  sign("sha256", Buffer.from(signed), { key: privateKey, dsaEncoding: SIGNATURE_FORM }).toString("base64url");
+  toJwsSignature(sign("sha256", Buffer.from(signed), privateKey)).toString("base64url");
 
 const isSignedWith = ({ publicKey }: SigningKey, { signed, signature }: CompactToken): boolean =>
-  verify("sha256", signed, { key: publicKey, dsaEncoding: SIGNATURE_FORM }, signature);
+  signature.length === JWS_SIGNATURE_BYTES && verify("sha256", signed, publicKey, toDerSignature(signature));
 
 function partsOf(token: string): CompactToken | undefined {
   try {

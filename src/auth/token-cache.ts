@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import type { Caller } from "../domain/caller.ts";
 import { waitFor } from "../domain/wait-for.ts";
 import type { KeySet } from "./key-set.ts";
-import type { VerifyToken } from "./verify-token.ts";
+import type { RecallToken, VerifyToken } from "./verify-token.ts";
 
 const ENTRIES_MAX = 10_000;
 const ENTRY_LIFETIME_MS_MAX = 60_000;
@@ -33,7 +33,7 @@ export function cacheVerifiedTokens({
   keySets,
   now,
   entriesMax = ENTRIES_MAX,
-}: TokenCacheDeps): VerifyToken {
+}: TokenCacheDeps): RecallToken {
   /** In order of last use, oldest first. */
   const entries = new Map<string, Entry>();
   const flights = new Map<string, Promise<Caller>>();
@@ -85,7 +85,7 @@ export function cacheVerifiedTokens({
     return flight;
   }
 
-  return async (token, signal) => {
+  return (token, signal) => {
     const digest = hash("sha256", token, "base64");
     forgetWhenKeysChanged();
     return recall(digest) ?? waitFor(join(digest, token), signal);

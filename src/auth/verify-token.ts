@@ -16,6 +16,9 @@ const TOKEN_TYPES: ReadonlySet<string> = new Set(["jwt", "at+jwt", "application/
  */
 export type VerifyToken = (token: string, signal?: AbortSignal) => Promise<Caller>;
 
+/** The same, and at once for a token that is known to hold. */
+export type RecallToken = (token: string, signal?: AbortSignal) => Caller | Promise<Caller>;
+
 export interface TokenRules {
   /** By issuer, character for character as in `iss`. */
   readonly issuers: ReadonlyMap<string, KeySet>;

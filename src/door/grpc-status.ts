@@ -1,14 +1,15 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
-import { type Metadata, status as StatusCode, type StatusObject } from "@grpc/grpc-js";
+import { Metadata, status as StatusCode, type StatusObject } from "@grpc/grpc-js";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
 import type { Fault } from "../domain/fault.ts";
+import type { Call } from "../rpc/call.ts";
 import { statusOf } from "../rpc/errors.ts";
 
 const DETAILS_HEADER = "grpc-status-details-bin";
 
 /** A fault as gRPC sends it: code, message, and a `google.rpc.Status` with the details in the trailers. */
-export function grpcStatusOf(fault: Fault, metadata: Metadata): StatusObject {
+function grpcStatusOf(fault: Fault, metadata: Metadata): StatusObject {
   const { code, message, details } = statusOf(fault);
   const packed = details.map(({ desc, value }) => anyPack(desc, value));
   const bytes = toBinary(StatusSchema, create(StatusSchema, { code, message, details: packed }));
@@ -31,4 +32,14 @@ export function faultOfStatus(code: StatusCode, messageBytesMax: number): Fault 
     default:
       return { kind: "internal" };
   }
+}
+
+/** What a call has failed with. */
+export const answer = (call: Call): StatusObject =>
+  grpcStatusOf(call.fault ?? { kind: "internal" }, withRequestId(call));
+
+export function withRequestId(call: Call): Metadata {
+  const metadata = new Metadata();
+  metadata.set("x-request-id", call.requestId);
+  return metadata;
 }

@@ -29,7 +29,8 @@ function edgeJson(desc: DescMessage, json: JsonObject): JsonObject {
   return Object.fromEntries(entries);
 }
 
-const isAlwaysThere = (field: DescField): boolean =>
+/** Whether a list stands in an answer also when it has no items. */
+export const isAlwaysThere = (field: DescField): boolean =>
   field.fieldKind === "list" && !getOption(field, field_behavior).includes(FieldBehavior.OPTIONAL);
 
 function edgeItem(field: DescField, item: JsonValue): JsonValue {

@@ -19,7 +19,8 @@ export const wordsOf = (desc: DescEnum): string =>
 export const nameOfWord = (desc: DescEnum, word: JsonValue): string | undefined =>
   sayable(desc).find(({ name }) => wordOf(desc, name) === word)?.name;
 
-const sayable = (desc: DescEnum) => desc.values.filter(({ number }) => number !== 0);
+/** The values that a caller may say, or hear. */
+export const sayable = (desc: DescEnum) => desc.values.filter(({ number }) => number !== 0);
 
 /**
  * Puts a field's JSON through `map` item by item: each of a list, each value of a map, or the value itself. What has not

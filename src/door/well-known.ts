@@ -14,12 +14,13 @@ export interface WellKnown {
 }
 
 /** A key is published for longer than that before it signs, so nobody who keeps to it misses one. */
-const CACHE_CONTROL = "public, max-age=300";
+export const CACHE_CONTROL = "public, max-age=300";
 
 const METHODS = ["GET", "HEAD"];
 const WELL_KNOWN = "/.well-known/";
-const KEY_SET = `${WELL_KNOWN}jwks.json`;
-const METADATA = [`${WELL_KNOWN}oauth-authorization-server`, `${WELL_KNOWN}openid-configuration`];
+/** Paths of the documents. */
+export const KEY_SET = `${WELL_KNOWN}jwks.json`;
+export const METADATA = [`${WELL_KNOWN}oauth-authorization-server`, `${WELL_KNOWN}openid-configuration`];
 
 /**
  * Answers a request for one of the documents; false for another path, and nothing is done then.

@@ -93,17 +93,18 @@ export function accessOf(method: DescMethod): AccessRow {
 
 /** Decides from the token alone, before anything is looked up, so that a refusal says nothing about what exists. */
 export function mayCall(may: NeededRole, caller: Caller, rules: RoleRules): boolean {
-  const isAdministrator = hasAny(caller, rules.administratorRoles);
-  const isVerifier = hasAny(caller, [...rules.verifierRoles, ...rules.platformVerifierRoles]);
   switch (may) {
     case "tenant_administrator":
-      return isAdministrator;
+      return hasAny(caller, rules.administratorRoles);
     case "verifier":
-      return isVerifier;
+      return isVerifier(caller, rules);
     case "verifier_or_administrator":
-      return isVerifier || isAdministrator;
+      return isVerifier(caller, rules) || hasAny(caller, rules.administratorRoles);
   }
 }
+
+const isVerifier = (caller: Caller, { verifierRoles, platformVerifierRoles }: RoleRules): boolean =>
+  hasAny(caller, verifierRoles) || hasAny(caller, platformVerifierRoles);
 
 export const hasAny = (caller: Caller, roles: readonly string[]): boolean =>
   caller.roles.some((role) => roles.includes(role));

@@ -56,7 +56,8 @@ export interface DeadlineLimits {
 
 export const callKey: ContextKey<Call | undefined> = createContextKey<Call | undefined>(undefined);
 
-const SANE_REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
+/** What a caller may call his request; anything else is replaced. */
+export const SANE_REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 
 export function openCall(options: CallOptions, limits: DeadlineLimits): Call {
   const controller = new AbortController();

@@ -1,5 +1,11 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
-import type { Interceptor, UnaryRequest, UnaryResponse } from "@connectrpc/connect";
+import {
+  type ContextValues,
+  createContextValues,
+  type Interceptor,
+  type UnaryRequest,
+  type UnaryResponse,
+} from "@connectrpc/connect";
 import { type Call, callKey } from "./call.ts";
 
 type AnyRequest = Parameters<ReturnType<Interceptor>>[0];
@@ -17,47 +23,58 @@ export function chain(interceptors: readonly Interceptor[], handler: Next): Next
   return interceptors.reduceRight((next, interceptor) => interceptor(next), handler);
 }
 
+interface LazyRequest extends UnaryRequest {
+  readonly read: () => MessageShape<DescMessage>;
+  known: MessageShape<DescMessage> | undefined;
+}
+
+/** What all requests have in common stands here once: accessors and methods of its own would be most of what a call costs. */
+const REQUEST: Pick<LazyRequest, "stream" | "requestMethod" | "url" | "header" | "message"> = {
+  stream: false,
+  requestMethod: "POST",
+  url: "",
+  get header() {
+    return new Headers();
+  },
+  get message() {
+    const request = this as LazyRequest;
+    request.known ??= request.read();
+    return request.known;
+  },
+};
+
+const RESPONSE: Pick<UnaryResponse, "stream" | "header" | "trailer"> = {
+  stream: false,
+  get header() {
+    return new Headers();
+  },
+  get trailer() {
+    return new Headers();
+  },
+};
+
+const NO_VALUES: ContextValues = createContextValues();
+
 /**
  * A request for the chain whose message is read only when somebody looks at it: a call that is refused by its headers
  * costs no parsing. Headers stay with the call; building a `Headers` a call would cost more than the rest of the chain.
  */
-export function lazyRequest(
-  call: Call,
-  contextValues: AnyRequest["contextValues"],
-  read: () => MessageShape<DescMessage>,
-): UnaryRequest {
-  let message: MessageShape<DescMessage> | undefined;
-  return {
-    stream: false,
+export function lazyRequest(call: Call, read: () => MessageShape<DescMessage>): UnaryRequest {
+  const request: Omit<LazyRequest, keyof typeof REQUEST> & { readonly __proto__: typeof REQUEST } = {
+    __proto__: REQUEST,
     service: call.method.parent,
     method: call.method,
-    requestMethod: "POST",
-    url: "",
     signal: call.signal,
-    contextValues,
-    get header() {
-      return new Headers();
-    },
-    get message() {
-      message ??= read();
-      return message;
-    },
+    contextValues: (Object.create(NO_VALUES) as ContextValues).set(callKey, call),
+    read,
+    known: undefined,
   };
+  return request as unknown as LazyRequest;
 }
 
 export function unaryResponse(call: Call, message: MessageShape<DescMessage>): UnaryResponse {
-  return {
-    stream: false,
-    service: call.method.parent,
-    method: call.method,
-    message,
-    get header() {
-      return new Headers();
-    },
-    get trailer() {
-      return new Headers();
-    },
-  };
+  const response = { __proto__: RESPONSE, service: call.method.parent, method: call.method, message };
+  return response as unknown as UnaryResponse;
 }
 
 /** The message of a call that the chain refuses before it looks at it. */

@@ -1,18 +1,12 @@
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
-import {
-  type ConnectRouter,
-  createContextValues,
-  type HandlerContext,
-  type Interceptor,
-  type ServiceImpl,
-} from "@connectrpc/connect";
-import type { VerifyToken } from "../auth/verify-token.ts";
+import type { ConnectRouter, HandlerContext, Interceptor, ServiceImpl } from "@connectrpc/connect";
+import type { RecallToken } from "../auth/verify-token.ts";
 import type { Log } from "../observability/log.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { RecordRefusal } from "../service/record-refusal.ts";
 import type { RoleRules } from "./access.ts";
-import { type Call, type CallOptions, callKey, type DeadlineLimits, openCall } from "./call.ts";
+import { type Call, type CallOptions, type DeadlineLimits, openCall } from "./call.ts";
 import { callOf, chain, lazyRequest, unaryResponse } from "./chain.ts";
 import { auditRefusals } from "./interceptors/audit-refusals.ts";
 import { authenticate, identifyCaller } from "./interceptors/authenticate.ts";
@@ -38,7 +32,7 @@ export type Handlers<S extends ServiceName> = {
 
 export interface KernelOptions {
   readonly handlers: { [S in ServiceName]: Handlers<S> };
-  readonly verifyToken: VerifyToken;
+  readonly verifyToken: RecallToken;
   readonly roles: RoleRules;
   readonly recordRefusal: RecordRefusal;
   readonly deadlines: DeadlineLimits;
@@ -52,9 +46,9 @@ export interface Kernel {
   open(options: CallOptions): Call;
   /**
    * Whether the caller may call, by its headers alone. Doors ask before they read a body. When the answer is no, `invoke`
-   * answers with the refusal and never looks at the message.
+   * answers with the refusal and never looks at the message. At once, unless the token has to be verified first.
    */
-  admits(call: Call): Promise<boolean>;
+  admits(call: Call): boolean | Promise<boolean>;
   /**
    * Runs the chain and the handler. `read` gives the message, or throws what is wrong with it.
    * @throws ConnectError with `google.rpc` details.
@@ -95,20 +89,31 @@ export function createKernel(options: KernelOptions): Kernel {
     return unaryResponse(call, create(call.method.output, init));
   });
 
+  const mayAccess = (call: Call): boolean => {
+    try {
+      requireAccess(call, options.roles);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+
   return {
     open: (callOptions) => openCall(callOptions, options.deadlines),
-    async admits(call) {
+    admits(call) {
       try {
-        await identifyCaller(options.verifyToken, call);
-        requireAccess(call, options.roles);
-        return true;
+        const pending = identifyCaller(options.verifyToken, call);
+        if (pending === undefined) return mayAccess(call);
+        return pending.then(
+          () => mayAccess(call),
+          () => false,
+        );
       } catch {
         return false;
       }
     },
     async invoke(call, read) {
-      const contextValues = createContextValues().set(callKey, call);
-      const res = await invoke(lazyRequest(call, contextValues, read));
+      const res = await invoke(lazyRequest(call, read));
       return res.message as MessageShape<DescMessage>;
     },
     methods,

@@ -13,7 +13,7 @@ function given(options: { entriesMax?: number; lifetimeMs?: number } = {}) {
   const world = { verified: [] as string[], changeCount: 0, fault: undefined as FaultError | undefined };
   const gate = { opened: Promise.resolve() };
   const keySets = [{ changeCount: () => 0 }, { changeCount: () => world.changeCount }] as unknown as KeySet[];
-  const verify = cacheVerifiedTokens({
+  const recall = cacheVerifiedTokens({
     verifyToken: async (token) => {
       world.verified.push(token);
       await gate.opened;
@@ -24,7 +24,8 @@ function given(options: { entriesMax?: number; lifetimeMs?: number } = {}) {
     now: clock.now,
     ...(options.entriesMax === undefined ? {} : { entriesMax: options.entriesMax }),
   });
-  return { clock, world, gate, verify };
+  const verify = async (token: string, signal?: AbortSignal) => recall(token, signal);
+  return { clock, world, gate, verify, recall };
 }
 
 test("a token is verified once and answered from memory after that", async () => {
@@ -33,6 +34,12 @@ test("a token is verified once and answered from memory after that", async () =>
   assert.equal(await verify("a"), first);
   assert.equal((await verify("b")).subject, "b");
   assert.deepEqual(world.verified, ["a", "b"]);
+});
+
+test("nobody waits for what is known", async () => {
+  const { recall } = given();
+  const caller = await recall("a");
+  assert.equal(recall("a"), caller);
 });
 
 test("a token is verified again after 60 s", async () => {

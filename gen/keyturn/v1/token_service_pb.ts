@@ -338,7 +338,8 @@ export const TokenService: GenService<{
   /**
    * Says whether an access token of this service holds (RFC 7662): it does not once it has expired or was revoked, nor as
    * soon as its credential, service account or organization does not hold any more. Callers have a verifier's or an
-   * administrator's role and see the tokens of their own organization, verifiers of the platform those of all.
+   * administrator's role and see the tokens of their own organization, verifiers of the platform those of all. Errors:
+   * PERMISSION_DENIED, INVALID_ARGUMENT (INVALID_REQUEST).
    *
    * @generated from rpc keyturn.v1.TokenService.IntrospectToken
    */
@@ -350,7 +351,7 @@ export const TokenService: GenService<{
   /**
    * Revokes an access token of the caller's organization before its time (RFC 7009). Whoever checks its signature only
    * takes it for good until it expires. The answer is the same whatever was sent. Callers have a verifier's or an
-   * administrator's role.
+   * administrator's role. Errors: PERMISSION_DENIED, INVALID_ARGUMENT (INVALID_REQUEST).
    *
    * @generated from rpc keyturn.v1.TokenService.RevokeToken
    */

@@ -8,7 +8,7 @@ import { callOf } from "../chain.ts";
 export const authorize =
   (rules: RoleRules): Interceptor =>
   (next) =>
-  async (req) => {
+  (req) => {
     requireAccess(callOf(req), rules);
     return next(req);
   };

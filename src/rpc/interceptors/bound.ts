@@ -4,7 +4,7 @@ import { waitFor } from "../../domain/wait-for.ts";
 import { callOf } from "../chain.ts";
 
 /** Nobody waits past the deadline: the answer goes out when the call's signal aborts, whatever the work is doing. */
-export const bound: Interceptor = (next) => async (req) => {
+export const bound: Interceptor = (next) => (req) => {
   const { signal } = callOf(req);
   if (signal.aborted) throw abortFault(signal);
   return waitFor(next(req), signal);

@@ -5,7 +5,7 @@ import { type FieldViolation, invalidArgument } from "../../domain/fault.ts";
 /** Checks the message against the rules in the protos. The first interceptor that reads the message at all. */
 export const validate = (): Interceptor => {
   const validator = createValidator();
-  return (next) => async (req) => {
+  return (next) => (req) => {
     if (!req.stream) {
       const result = validator.validate(req.method.input, req.message);
       if (result.kind === "error") throw result.error;
