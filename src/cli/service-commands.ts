@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Terminal } from "./terminal.ts";
 
 /** What runs the service and looks after its surroundings. */
@@ -45,6 +45,22 @@ export function addServiceCommands(
     .action(async (options: { org: string; sub: string; roles: string; ttl: number }) => {
       const { runToken } = await import("./token.ts");
       ended(await runToken(terminal, options));
+    });
+  program
+    .command("doctor")
+    .description(
+      "say what is wrong with the configuration, the database and the issuers that the variables name",
+    )
+    .addOption(new Option("-o, --output <format>", "default: a line a finding").choices(["json"]))
+    .option("--offline", "look at the configuration and at this machine alone")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ keyturn doctor\n  $ keyturn doctor --output json\n\n" +
+        "Exit code: 0 nothing is wrong, 1 something is, 2 the command line was wrong.",
+    )
+    .action(async (options: { output?: "json"; offline?: boolean }) => {
+      const { runDoctor } = await import("./doctor.ts");
+      ended(await runDoctor(terminal, options));
     });
 }
 

@@ -67,6 +67,38 @@ export async function migrate(url: string): Promise<MigrationResult> {
   }
 }
 
+/** How the schema of a database stands to this release. */
+export type SchemaState =
+  | "missing"
+  /** Migrations of this release are not applied yet. */
+  | "behind"
+  /** A later release has been here, whose schema serves this one too. */
+  | "newer"
+  /** The tables are right, the functions or grants are of another release. */
+  | "other_functions"
+  | "current"
+  /** The login may not look. */
+  | "unreadable";
+
+export async function schemaState(sql: postgres.Sql): Promise<SchemaState> {
+  const [there] = await sql<{ release: string | null; schema: boolean; table: boolean; readable: boolean }[]>`
+    select obj_description(to_regnamespace('keyturn'), 'pg_namespace') as release,
+           to_regnamespace('keyturn') is not null as schema,
+           exists (select from pg_class where relname = 'migrations' and relnamespace = to_regnamespace('keyturn')) as table,
+           coalesce(has_schema_privilege(to_regnamespace('keyturn'), 'usage'), false) as readable`;
+  if (there?.schema !== true || !there.table) return "missing";
+  if (!there.readable) return "unreadable";
+  const seen = await seenMigrations(sql);
+  const known = migrations().map(({ folderMillis }) => folderMillis);
+  if (seen.some((time) => !known.includes(time))) return "newer";
+  if (known.some((time) => !seen.includes(time))) return "behind";
+  return there.release === fingerprint() ? "current" : "other_functions";
+}
+
+/** Functions that a server calls. */
+export const grantedFunctions = (): string[] =>
+  [...readFileSync(GRANTS_FILE, "utf8").matchAll(/^ {2}keyturn\.(\w+)/gm)].map(([, name = ""]) => name);
+
 const migrations = () => readMigrationFiles({ migrationsFolder: MIGRATIONS_FOLDER });
 
 /** The migrations that the database has seen, by the time at which each was written. */

@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   rpc: ["domain", "auth", "service", "observability", "gen"],
   door: ["domain", "rpc", "observability", "gen"],
   /** Resources are printed as the REST edge writes them, and the service is called as anybody calls it. */
-  cli: ["root", "domain", "storage", "observability", "door", "client", "gen", "dynamic dev"],
+  cli: ["root", "domain", "auth", "storage", "observability", "door", "client", "gen", "dynamic dev"],
   /** For programs elsewhere: nothing of the server's may come along. */
   client: ["gen", "published"],
   dev: ["auth", "storage", "type root"],

@@ -1,0 +1,70 @@
+import { statSync } from "node:fs";
+import type { Settings } from "../../config-schema.ts";
+import { type Finding, ok, wrong } from "./finding.ts";
+
+const READ_BY_OTHERS = 0o004;
+const WRITTEN_BY_OTHERS = 0o022;
+/** 32 random bytes have about 30 different ones; fewer than this were typed. */
+const DISTINCT_BYTES_MIN = 16;
+
+/** Who else could have the root key. Its form is the configuration's to judge. */
+export function examineRootKey(
+  env: Readonly<Record<string, string | undefined>>,
+  settings: Partial<Settings>,
+): Finding[] {
+  const file = env["KEYTURN_ROOT_KEY_FILE"] || undefined;
+  const where = file === undefined ? "KEYTURN_ROOT_KEY" : "KEYTURN_ROOT_KEY_FILE";
+  const keys = settings.KEYTURN_ROOT_KEY;
+  const findings = [
+    ...(file === undefined ? [] : fileFindings(where, file)),
+    ...(keys ?? []).flatMap((key, index) =>
+      new Set(key.export()).size < DISTINCT_BYTES_MIN
+        ? [
+            wrong(
+              "root_key_guessable",
+              where,
+              `root key ${index + 1} is not random`,
+              "make one: openssl rand -base64 32",
+            ),
+          ]
+        : [],
+    ),
+  ];
+  if (findings.length > 0 || keys === undefined) return findings;
+  return [
+    ok(
+      "root_key",
+      where,
+      keys.length === 1 ? "one root key" : `${keys.length} root keys, the first is current`,
+    ),
+  ];
+}
+
+function fileFindings(where: string, file: string): Finding[] {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  if (stat === undefined) return [];
+  const mode = stat.mode & 0o777;
+  const todo = "chmod 600, or 440 with a group of the servers' own";
+  return [
+    ...(mode & READ_BY_OTHERS
+      ? [
+          wrong(
+            "root_key_readable",
+            where,
+            `everybody on this machine can read it (mode ${mode.toString(8)})`,
+            todo,
+          ),
+        ]
+      : []),
+    ...(mode & WRITTEN_BY_OTHERS
+      ? [
+          wrong(
+            "root_key_writable",
+            where,
+            `others than its owner can write it (mode ${mode.toString(8)})`,
+            todo,
+          ),
+        ]
+      : []),
+  ];
+}
