@@ -19,37 +19,59 @@ export interface Log {
   ): void;
 }
 
-export function createLog(level: string, destination?: DestinationStream): Log {
-  const options = { level, base: { service: "keyturn" }, timestamp: pino.stdTimeFunctions.isoTime };
-  const logger: Logger = destination === undefined ? pino(options) : pino(options, destination);
+export function createLog(level: string, destination: DestinationStream = pino.destination(1)): Log {
+  const options = { level, base: BASE, timestamp: pino.stdTimeFunctions.isoTime };
+  const logger: Logger = pino(options, destination);
+  const lineOf = createCallLines(logger.levels.values["info"]);
   return {
-    called: (record) => logger.info(callFields(record), "call"),
+    called(record) {
+      if (logger.isLevelEnabled("info")) destination.write(lineOf(record));
+    },
     defect: (requestId, err) => logger.error({ request_id: requestId, ...defectFields(err) }, "defect"),
     event: (eventLevel, event, fields = {}) => logger[eventLevel](fields, event),
   };
 }
 
 /**
- * The process's own output, written in pieces of 4 KiB or ten times a second: a write a line would be a system call a
+ * The process's own output, written in pieces of 8 KiB or ten times a second: a write a line would be a system call a
  * call. What is left is written when the process ends, unless it is killed.
  */
 export const bufferedOutput = (): DestinationStream =>
-  pino.destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 100 });
+  pino.destination({ dest: 1, sync: false, minLength: 8192, periodicFlush: 100 });
 
-function callFields(record: CallRecord): Record<string, unknown> {
-  return {
-    request_id: record.requestId,
-    door: record.door,
-    rpc_service: record.service,
-    rpc_method: record.method,
-    code: record.code,
-    reason: record.reason === "" ? undefined : record.reason,
-    inner: record.inner,
-    duration_ms: Math.round(record.durationMs * 1000) / 1000,
-    organization_id: record.organizationId,
-    issuer: record.issuer,
-    subject: record.subject,
-    client_address: record.clientAddress,
+/** What every line begins with, after its level and its time. */
+const BASE = { service: "keyturn" };
+
+/**
+ * The line of a call as the logger would write it, field by field. It is the one line that there is one of for each call,
+ * and the logger, which has to be ready for fields of any kind, takes three times as long for it.
+ */
+function createCallLines(level: number | undefined): (record: CallRecord) => string {
+  let timeMs = Number.NaN;
+  let time = "";
+  return (record) => {
+    const nowMs = Date.now();
+    if (nowMs !== timeMs) time = new Date(nowMs).toISOString();
+    timeMs = nowMs;
+    const line = {
+      level,
+      time,
+      service: BASE.service,
+      request_id: record.requestId,
+      door: record.door,
+      rpc_service: record.service,
+      rpc_method: record.method,
+      code: record.code,
+      reason: record.reason === "" ? undefined : record.reason,
+      inner: record.inner,
+      duration_ms: Math.round(record.durationMs * 1000) / 1000,
+      organization_id: record.organizationId,
+      issuer: record.issuer,
+      subject: record.subject,
+      client_address: record.clientAddress,
+      msg: "call",
+    };
+    return `${JSON.stringify(line)}\n`;
   };
 }
 

@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { pino } from "pino";
+import type { CallRecord } from "../../src/observability/call-record.ts";
+import { createLog } from "../../src/observability/log.ts";
+
+const RECORD: CallRecord = {
+  requestId: "request-1",
+  door: "grpc",
+  service: "VerificationService",
+  method: "VerifyCredential",
+  code: "UNAUTHENTICATED",
+  reason: "TOKEN_INVALID",
+  inner: "expired",
+  durationMs: 1.2345678,
+  organizationId: 'an "organization"\n\u2028',
+  issuer: "https://issuer.example",
+  subject: "sa-é😀",
+  clientAddress: undefined,
+};
+
+/** What the log writes of a call, and the logger itself of the same fields. */
+function linesOf(record: CallRecord): { line: string; loggers: string } {
+  const lines: string[] = [];
+  const destination = { write: (line: string) => void lines.push(line) };
+  createLog("info", destination).called(record);
+  const written = JSON.parse(lines[0] ?? "");
+  const { level: _, time, service: __, msg, ...fields } = written;
+  const options = { base: { service: "keyturn" }, timestamp: () => `,"time":"${time}"` };
+  pino(options, destination).info(fields, msg);
+  return { line: lines[0] ?? "", loggers: lines[1] ?? "" };
+}
+
+test("the line of a call is the one that the logger would write, character for character", () => {
+  for (const record of [RECORD, { ...RECORD, reason: "", inner: undefined, clientAddress: "::1" }]) {
+    const { line, loggers } = linesOf(record);
+    assert.equal(line, loggers);
+    assert.match(
+      line,
+      /^\{"level":30,"time":"\d{4}-\d\d-\d\dT[\d:.]+Z","service":"keyturn","request_id".*\n$/s,
+    );
+  }
+});
+
+test("the line of a call has its allow-listed fields, those that are known", () => {
+  const { time: _, ...fields } = JSON.parse(linesOf(RECORD).line);
+  assert.deepEqual(fields, {
+    level: 30,
+    service: "keyturn",
+    request_id: "request-1",
+    door: "grpc",
+    rpc_service: "VerificationService",
+    rpc_method: "VerifyCredential",
+    code: "UNAUTHENTICATED",
+    reason: "TOKEN_INVALID",
+    inner: "expired",
+    duration_ms: 1.235,
+    organization_id: 'an "organization"\n\u2028',
+    issuer: "https://issuer.example",
+    subject: "sa-é😀",
+    msg: "call",
+  });
+});
+
+test("a log that is set to warnings has no line of a call", () => {
+  const lines: string[] = [];
+  createLog("warn", { write: (line) => void lines.push(line) }).called(RECORD);
+  assert.deepEqual(lines, []);
+});
