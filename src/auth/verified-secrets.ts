@@ -1,4 +1,5 @@
-import { createHmac, createSecretKey } from "node:crypto";
+import { createSecretKey } from "node:crypto";
+import { hmacSha256 } from "../domain/hmac.ts";
 import type { RandomBytes } from "../domain/secret.ts";
 
 /** The stored hash that a secret is held against: of which credential, and which hash of it. */
@@ -28,7 +29,7 @@ const KEY_BYTES = 32;
 export function createVerifiedSecrets(entriesMax: number, randomBytes: RandomBytes): VerifiedSecrets {
   const key = createSecretKey(randomBytes(KEY_BYTES));
   const matches = new Map<string, StoredHash>();
-  const nameOf = (secret: string) => createHmac("sha256", key).update(secret).digest("base64");
+  const nameOf = (secret: string) => hmacSha256(key, secret);
 
   return {
     has(secret, stored) {

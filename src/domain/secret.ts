@@ -1,5 +1,6 @@
-import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
+import { type KeyObject, timingSafeEqual } from "node:crypto";
 import { crc32 } from "node:zlib";
+import { hmacSha256 } from "./hmac.ts";
 
 /**
  * The format of a client secret (contract, "The secret"):
@@ -106,17 +107,29 @@ function lead(prefix: string): string {
   return `${prefix}_cs_`;
 }
 
-const checksumOf = (text: string): string => base62(BigInt(crc32(text)), CHECKSUM_CHARS);
+const checksumOf = (text: string): string => base62(crc32(text), CHECKSUM_CHARS);
 
+/** The first eight bytes as one number, written in two steps: what is left after the low digits fits a double. */
 function tagOf(text: string, key: KeyObject): string {
-  return base62(createHmac("sha256", key).update(text).digest().readBigUInt64BE(), TAG_CHARS);
+  const bytes = Buffer.from(hmacSha256(key, text), "latin1");
+  const high = bytes.readUInt32BE(0);
+  const low = bytes.readUInt32BE(4);
+  const middle = (high % TAG_LOW) * 2 ** 32 + low;
+  const rest = Math.floor(high / TAG_LOW) * 2 ** 32 + Math.floor(middle / TAG_LOW);
+  return base62(rest, TAG_CHARS - TAG_LOW_CHARS) + base62(middle % TAG_LOW, TAG_LOW_CHARS);
 }
 
-/** Most significant digit first, padded with `0`. 62^11 > 2^64 and 62^6 > 2^32, so tag and checksum always fit. */
-function base62(value: bigint, width: number): string {
+const TAG_LOW_CHARS = 3;
+const TAG_LOW = 62 ** TAG_LOW_CHARS;
+
+/**
+ * Most significant digit first, padded with `0`. 62^11 > 2^64 and 62^6 > 2^32, so tag and checksum always fit.
+ * @param value below 2^53.
+ */
+function base62(value: number, width: number): string {
   let digits = "";
-  for (let rest = value; digits.length < width; rest /= 62n)
-    digits = BASE62.charAt(Number(rest % 62n)) + digits;
+  for (let rest = value; digits.length < width; rest = Math.floor(rest / 62))
+    digits = BASE62.charAt(rest % 62) + digits;
   return digits;
 }
 
