@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { port, trustedProxies } from "./config-values.ts";
-import { variable } from "./config-variable.ts";
+import { form, variable } from "./config-variable.ts";
 
 const DRAIN_GRACE_SECONDS_MAX = 120;
 
@@ -12,6 +12,15 @@ const drainGrace = (standardSeconds: number) =>
     .transform((text) => Number(text.slice(0, -1)))
     .refine((seconds) => seconds <= DRAIN_GRACE_SECONDS_MAX, `must be at most ${DRAIN_GRACE_SECONDS_MAX}s`)
     .default(standardSeconds);
+
+const onOff = (standard: boolean) =>
+  form(
+    z
+      .enum(["on", "off", "true", "false"], "must be on or off")
+      .transform((word) => word === "on" || word === "true")
+      .default(standard),
+    { form: "word", bounds: "`on` or `true`, `off` or `false`", standard: standard ? "`on`" : "`off`" },
+  );
 
 /** Where callers and operators reach a server, and what they find there. */
 export const doorVariables = (production: boolean) => ({
@@ -32,14 +41,11 @@ export const doorVariables = (production: boolean) => ({
     form: "list",
     standard: "none",
   }),
-  KEYTURN_REFLECTION: variable(
-    z.enum(["on", "off", "true", "false"], "must be on or off").default(production ? "off" : "on"),
-    {
-      meaning: "gRPC server reflection, v1 and v1alpha",
-      form: "word",
-      bounds: "`on` or `true`, `off` or `false`",
-    },
-  ),
+  KEYTURN_API_REFERENCE: variable(onOff(true), {
+    meaning:
+      "`/openapi.json` and the API reference at `/docs` of the HTTP door, for everybody who reaches it",
+  }),
+  KEYTURN_REFLECTION: variable(onOff(!production), { meaning: "gRPC server reflection, v1 and v1alpha" }),
   KEYTURN_DRAIN_GRACE: variable(drainGrace(production ? 5 : 0), {
     meaning:
       "how long a server that was told to end goes on to take calls, while it says by its health that it takes none: as long as those who send them need to hear it",

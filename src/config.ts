@@ -52,6 +52,8 @@ export interface Config {
   readonly reflection: boolean;
   /** Milliseconds for which a server that drains goes on to take calls. */
   readonly drainGraceMs: number;
+  /** Whether the HTTP door shows the OpenAPI document and its page. */
+  readonly apiReference: boolean;
   readonly logLevel: string;
 }
 
@@ -161,8 +163,9 @@ function toConfig(production: boolean, settings: Settings): Config {
       activeCredentialsMax: settings.KEYTURN_ACTIVE_CREDENTIALS_MAX,
     }),
     tombstoneRetentionSeconds: settings.KEYTURN_TOMBSTONE_RETENTION,
-    reflection: ["on", "true"].includes(settings.KEYTURN_REFLECTION),
+    reflection: settings.KEYTURN_REFLECTION,
     drainGraceMs: settings.KEYTURN_DRAIN_GRACE * 1000,
+    apiReference: settings.KEYTURN_API_REFERENCE,
     logLevel: settings.LOG_LEVEL,
   });
 }

@@ -74,6 +74,7 @@ function openHttp(parts: DoorsParts): Promise<OpenHttpServer> {
     ...shared(parts),
     port: config.httpPort,
     wellKnown,
+    apiReference: config.apiReference,
     onDefect: (err) => log.defect("", err),
     onUnrouted: (reason, requestId) => {
       metrics.unrouted(reason);

@@ -4,6 +4,7 @@ import { requestIdFrom } from "../rpc/call.ts";
 import { statusOf } from "../rpc/errors.ts";
 import type { Kernel } from "../rpc/kernel.ts";
 import { timeoutMsOf } from "../rpc/timeout.ts";
+import { createApiReference } from "./api-reference.ts";
 import { type ClientAddressOf, createClientAddress } from "./client-address.ts";
 import { createConnectProtocols } from "./connect.ts";
 import { errorEnvelope, sendFault } from "./http-answer.ts";
@@ -21,6 +22,8 @@ export interface HttpDoorOptions {
   readonly clientAddressOf?: ClientAddressOf;
   /** Absent, there are no such paths. */
   readonly wellKnown?: WellKnown;
+  /** Whether the API reference is shown. */
+  readonly apiReference?: boolean;
   /** Default: 10 s for the headers, 15 s for the whole request, 65 s between two, looked at every 2 s. */
   readonly timeouts?: HttpTimeouts;
   /** Told of a request that was refused before it became a call: a bad Host, no such path, not HTTP. */
@@ -42,6 +45,7 @@ export async function openHttpDoor(options: HttpDoorOptions): Promise<OpenHttpSe
   const { wellKnown } = options;
   const connect = createConnectProtocols(kernel, messageBytesMax);
   const rest = createRestEdge(kernel, messageBytesMax);
+  const reference = options.apiReference === true ? createApiReference() : undefined;
 
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const open = callOpener(kernel, clientAddressOf, req, res);
@@ -49,6 +53,7 @@ export async function openHttpDoor(options: HttpDoorOptions): Promise<OpenHttpSe
       requireSaneHost(req);
       const [path = ""] = (req.url ?? "").split("?", 1);
       if (wellKnown !== undefined && answerWellKnown(wellKnown, path, req, res)) return;
+      if (reference?.offers(path) === true) return await reference.answer(path, req, res);
       await (connect.offers(path) ? connect.handle(path, req, res, open) : rest.handle(req, res, open));
     } catch (err) {
       const requestId = requestIdFrom(req.headers["x-request-id"]?.toString());

@@ -76,6 +76,7 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
   KEYTURN_ACTIVE_CREDENTIALS_MAX: ["0", "101"],
   KEYTURN_REFLECTION: ["yes", "ON"],
   KEYTURN_DRAIN_GRACE: ["5", "121s", "-1s", "1m"],
+  KEYTURN_API_REFERENCE: ["1", "OFF"],
   LOG_LEVEL: ["verbose", "INFO", "geheim"],
   NODE_ENV: ["prod", "Production", " production", "staging", "geheim"],
 };

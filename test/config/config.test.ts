@@ -45,6 +45,7 @@ const DEFAULTS: Config = {
   tombstoneRetentionSeconds: 30 * 86_400,
   drainGraceMs: 0,
   reflection: true,
+  apiReference: true,
   logLevel: "info",
 };
 
@@ -117,6 +118,7 @@ const VARIABLES: { env: Env; sets: Partial<typeof rest> | { policy: Partial<Conf
   { env: { NODE_ENV: "test", KEYTURN_REFLECTION: "false" }, sets: { reflection: false } },
   { env: { KEYTURN_REFLECTION: "true" }, sets: { reflection: true } },
   { env: { KEYTURN_DRAIN_GRACE: "120s" }, sets: { drainGraceMs: 120_000 } },
+  { env: { KEYTURN_API_REFERENCE: "off" }, sets: { apiReference: false } },
   { env: { LOG_LEVEL: "trace" }, sets: { logLevel: "trace" } },
 ];
 for (const { env, sets } of VARIABLES) {

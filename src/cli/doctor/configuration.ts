@@ -127,7 +127,7 @@ function whatIsTold(production: boolean, settings: Partial<Settings>): Finding[]
   const { KEYTURN_REFLECTION: reflection, LOG_LEVEL: level = "info" } = settings;
   const isMute = ["silent", "fatal", "error", "warn"].includes(level);
   return [
-    ...(production && reflection === "on"
+    ...(production && reflection === true
       ? [warning("reflection", "KEYTURN_REFLECTION", "is on: strangers can list the API", "leave it out")]
       : []),
     ...(production && isMute
