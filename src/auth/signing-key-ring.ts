@@ -1,21 +1,18 @@
 import { FaultError, unavailable } from "../domain/fault.ts";
 import type { PublicJwk, StoredSigningKeys } from "../domain/signing-key.ts";
 import { waitFor } from "../domain/wait-for.ts";
-import type { KeyRing } from "./root-keys.ts";
-import { makeSigningKey, openSigningKey, PUBLISH_AHEAD_SECONDS, type SigningKey } from "./signing-key.ts";
-import {
-  defaultSigningKeyRingDeps,
-  type SigningKeyRingDeps,
-  type SkippedSigningKey,
-} from "./signing-key-ring-deps.ts";
+import { type HeldKey, openAll } from "./held-signing-keys.ts";
+import { createSharedLook, type SharedLook } from "./shared-look.ts";
+import { makeSigningKey, PUBLISH_AHEAD_SECONDS, type SigningKey } from "./signing-key.ts";
+import { defaultSigningKeyRingDeps, type SigningKeyRingDeps } from "./signing-key-ring-deps.ts";
 
 /** The keys that sign access tokens, as all servers share them. What throws `unavailable` does so while none is held. */
 export interface SigningKeyRing {
   /** The key to sign with now. @throws FaultError unavailable */
   current(): SigningKey;
   /**
-   * The key with this id; undefined when the database, asked recently enough, has none that is ours.
-   * @throws FaultError unavailable while nobody can know, or the fault of an aborted `signal`.
+   * The key with this id; undefined when the database, asked after this was, has none that is ours.
+   * @throws FaultError unavailable when it cannot be asked, or the fault of an aborted `signal`.
    */
   find(kid: string, signal?: AbortSignal): Promise<SigningKey | undefined>;
   /** What is published: keys that will sign, the one that does, and those whose tokens may still live. @throws FaultError unavailable */
@@ -31,11 +28,7 @@ export interface SigningKeyRing {
 const RELOAD_MS = 30_000;
 const LOAD_TIMEOUT_MS = 5_000;
 const RETRY_DELAY_MS_MIN = 1_000;
-const UNKNOWN_KEY_RELOAD_INTERVAL_MS = 10_000;
-
-interface HeldKey extends SigningKey {
-  readonly signsFromMs: number;
-}
+const UNKNOWN_KEY_LOOK_INTERVAL_MS = 1_000;
 
 /** At least one key, those that sign first before the others. */
 type Held = readonly [HeldKey, ...HeldKey[]];
@@ -48,14 +41,12 @@ interface State {
   told: string;
   /** What the database's clock is ahead of ours. */
   offsetMs: number;
-  /** Whether the last load failed, so that a key which is not held may be stored all the same. */
-  isBlind: boolean;
+  /** Loads that succeeded so far. */
+  loadCount: number;
   /** Since the last success. */
   failureCount: number;
   /** The load under way. It never rejects. */
   flight: Promise<void> | undefined;
-  /** No load for the sake of an unknown key id before this time. */
-  unknownKeyReloadAtMs: number;
   cancelTimer: () => void;
 }
 
@@ -70,19 +61,29 @@ export function createSigningKeyRing(deps: SigningKeyRingDeps): SigningKeyRing {
     held: undefined,
     told: "",
     offsetMs: 0,
-    isBlind: true,
+    loadCount: 0,
     failureCount: 0,
     flight: undefined,
-    unknownKeyReloadAtMs: Number.NEGATIVE_INFINITY,
     cancelTimer: () => undefined,
   };
   void reload(state);
+  const unknownKeys = createSharedLook({
+    idle: async () => state.flight,
+    look: async () => {
+      const before = state.loadCount;
+      await reload(state);
+      return state.loadCount > before;
+    },
+    intervalMs: UNKNOWN_KEY_LOOK_INTERVAL_MS,
+    now: state.deps.now,
+    after: state.deps.after,
+  });
   return {
     current: () => {
       const keys = requireHeld(state);
       return keys.findLast(({ signsFromMs }) => signsFromMs <= databaseNow(state)) ?? keys[0];
     },
-    find: (kid, signal) => find(state, kid, signal),
+    find: (kid, signal) => find(state, unknownKeys, kid, signal),
     publicKeys: () => requireHeld(state).map(({ publicJwk }) => publicJwk),
     databaseNow: () => {
       requireHeld(state);
@@ -92,6 +93,7 @@ export function createSigningKeyRing(deps: SigningKeyRingDeps): SigningKeyRing {
     stop: () => {
       state.cancelTimer();
       state.closing.abort(new FaultError({ kind: "cancelled" }));
+      unknownKeys.stop();
     },
   };
 }
@@ -105,18 +107,18 @@ function requireHeld({ held }: State): Held {
   return held;
 }
 
-async function find(state: State, kid: string, signal?: AbortSignal): Promise<SigningKey | undefined> {
+async function find(
+  state: State,
+  unknownKeys: SharedLook,
+  kid: string,
+  signal?: AbortSignal,
+): Promise<SigningKey | undefined> {
   const held = () => state.held?.find((key) => key.kid === kid);
-  // A load that had begun may have been answered before the key was added, so it is not the one asked for below.
-  if (held() === undefined && state.flight !== undefined) await waitFor(state.flight, signal);
-  const now = state.deps.now();
-  if (held() === undefined && now >= state.unknownKeyReloadAtMs) {
-    // A flood of invented ids must not become a flood of statements.
-    state.unknownKeyReloadAtMs = now + UNKNOWN_KEY_RELOAD_INTERVAL_MS;
-    await waitFor(reload(state), signal);
-  }
+  if (held() !== undefined) return held();
+  // Also a key that signs at once, and that another server has seen already, must never pass for none of ours.
+  const isLookedUp = await waitFor(unknownKeys.ask(), signal);
   const key = held();
-  if (key === undefined && (state.isBlind || state.held === undefined)) throw noKey();
+  if (key === undefined && (!isLookedUp || state.held === undefined)) throw noKey();
   return key;
 }
 
@@ -152,9 +154,8 @@ async function attempt(state: State): Promise<number> {
 
 async function load(state: State, signal: AbortSignal): Promise<StoredSigningKeys> {
   const { list, now, sealingKeys, onEvent } = state.deps;
-  state.isBlind = true;
   const stored = await list(signal);
-  state.isBlind = false;
+  state.loadCount += 1;
   state.offsetMs = stored.readAt.getTime() - now();
   const { keys, skipped } = openAll(stored, sealingKeys);
   const [first, ...more] = keys;
@@ -176,16 +177,4 @@ async function addWhenDue(state: State, stored: StoredSigningKeys, signal: Abort
   const isAdded = await add(signal, { ...made, ageSecondsMax, publishAheadSeconds: PUBLISH_AHEAD_SECONDS });
   if (isAdded) onEvent({ kind: "added", kid: made.kid });
   await load(state, signal);
-}
-
-/** The keys that open. One that does not is left out and named: it must not take the others with it. */
-function openAll({ keys: stored }: StoredSigningKeys, sealingKeys: KeyRing) {
-  const keys: HeldKey[] = [];
-  const skipped: SkippedSigningKey[] = [];
-  for (const sealed of stored) {
-    const key = openSigningKey(sealed, sealingKeys);
-    if (typeof key === "string") skipped.push({ kid: sealed.kid, problem: key });
-    else keys.push({ ...key, signsFromMs: sealed.signsFrom.getTime() });
-  }
-  return { keys, skipped };
 }

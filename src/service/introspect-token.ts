@@ -18,7 +18,7 @@ export async function introspectToken(
   ctx: CallContext,
   token: string,
 ): Promise<AccessTokenClaims | undefined> {
-  const claims = await deps.accessTokens.read(token);
+  const claims = await deps.accessTokens.read(token, ctx.signal);
   if (claims === undefined || !mayAskAbout(ctx, claims)) return undefined;
   const holds = await deps.tokens.holds(
     { credentialId: claims.credential_id, clientId: claims.client_id, jti: claims.jti },

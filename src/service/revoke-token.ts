@@ -13,7 +13,7 @@ export interface RevokeTokenDeps {
  * (RFC 7009 section 2.2). @throws FaultError unavailable, deadline_exceeded, cancelled.
  */
 export async function revokeToken(deps: RevokeTokenDeps, ctx: CallContext, token: string): Promise<void> {
-  const claims = await deps.accessTokens.read(token);
+  const claims = await deps.accessTokens.read(token, ctx.signal);
   if (claims === undefined || !mayAskAbout(ctx, claims)) return;
   await deps.tokens.revoke(ctx, {
     organizationId: claims.tenant_id,
