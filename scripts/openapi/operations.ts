@@ -1,7 +1,7 @@
 import { type DescField, getOption } from "@bufbuild/protobuf";
 import { FieldBehavior, field_behavior } from "../../gen/google/api/field_behavior_pb.ts";
 import { method_visibility } from "../../gen/google/api/visibility_pb.ts";
-import { isOAuth } from "../../src/door/oauth.ts";
+import { isOAuth, takesBasic } from "../../src/door/oauth.ts";
 import { isParameter } from "../../src/door/rest-query.ts";
 import { isInPath, type Route } from "../../src/door/routes.ts";
 import { type Access, accessOf } from "../../src/rpc/access.ts";
@@ -47,7 +47,7 @@ export function operationOf(schemas: Schemas, route: Route, index: number): Oper
       summary: firstSentence(words),
       description: `${words}\n\n${MAY[may]}`,
       "x-visibility": getOption(method, method_visibility).restriction === "INTERNAL" ? INTERNAL : BOTH,
-      security: may === "public" ? [{ clientBasic: [] }, {}] : [{ bearerAuth: [] }],
+      security: securityOf(route),
       parameters: parametersOf(schemas, route),
       ...(route.hasBody ? { requestBody: requestBodyOf(schemas, route, name) } : {}),
       responses: {
@@ -61,6 +61,11 @@ export function operationOf(schemas: Schemas, route: Route, index: number): Oper
 /** In whose reference an operation stands: everybody's, or the platform's own only (docs/adr/0016). */
 const BOTH = ["public", "internal"];
 const INTERNAL = ["internal"];
+
+function securityOf({ method }: Route): Schema[] {
+  if (accessOf(method).may !== "public") return [{ bearerAuth: [] }];
+  return takesBasic(method) ? [{ clientBasic: [] }, {}] : [];
+}
 
 const MAY: Readonly<Record<Access, string>> = {
   tenant_administrator: "Only tenant administrators can call this.",
@@ -143,4 +148,4 @@ function requestBodyOf(schemas: Schemas, route: Route, operationName: string): S
 /** Client id and secret may also come by HTTP Basic. */
 const isRequired = ({ method }: Route, field: DescField): boolean =>
   getOption(field, field_behavior).includes(FieldBehavior.REQUIRED) &&
-  !(accessOf(method).may === "public" && /^client_/.test(field.name));
+  !(takesBasic(method) && ["client_id", "client_secret"].includes(field.name));

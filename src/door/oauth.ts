@@ -10,6 +10,10 @@ import { commonHeaders, faultHeaders, httpStatusOf, sendJson } from "./http-answ
 /** Whether the REST edge speaks OAuth on the paths of this method: forms, HTTP Basic, and errors as RFC 6749 has them. */
 export const isOAuth = (method: DescMethodUnary): boolean => method.parent.typeName === TokenService.typeName;
 
+/** Whether client id and secret may come by HTTP Basic: where they say who calls. */
+export const takesBasic = (method: DescMethodUnary): boolean =>
+  isOAuth(method) && method.localName === TokenService.method.mintToken.localName;
+
 /** Whether the body is a form, as RFC 6749, 7009 and 7662 want it. JSON is read as on every other path. */
 export const isForm = (contentType: string | undefined): boolean =>
   /^application\/x-www-form-urlencoded\s*(;|$)/i.test(contentType ?? "");
@@ -51,7 +55,7 @@ const PARAMETERS: ReadonlySet<string> = new Set([
  * @throws FaultError invalid_request for a secret that comes both ways, and for what is not Basic.
  */
 export function withBasic(call: Call, fields: JsonObject): JsonObject {
-  if (call.method.localName !== TokenService.method.mintToken.localName) return fields;
+  if (!takesBasic(call.method)) return fields;
   const authorization = call.header("authorization");
   const [, encoded] = /^Basic +([A-Za-z0-9+/]+={0,2}) *$/i.exec(authorization ?? "") ?? [];
   if (encoded === undefined) {

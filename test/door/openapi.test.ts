@@ -143,6 +143,19 @@ test("every operation of the document is called here", () => {
   assert.deepEqual(Object.keys(GOOD).toSorted(), OPERATIONS.map(({ operationId }) => operationId).toSorted());
 });
 
+/** What the published reference has; the rest is ours, and shown to the platform's own only. */
+const PUBLISHED =
+  /^(create|list|get|delete|update)(Credentials?|ServiceAccounts?)$|Token(Alias)?$|^get(KeySet|ServerMetadata|OpenidConfiguration)$/;
+
+test("operations of the published reference are public, and those beyond it internal", () => {
+  for (const { operationId, visibility } of OPERATIONS)
+    assert.deepEqual(
+      visibility,
+      PUBLISHED.test(operationId) ? ["public", "internal"] : ["internal"],
+      operationId,
+    );
+});
+
 for (const [operationId, calls] of Object.entries(GOOD)) {
   test(`${operationId} takes what the document has and answers as it says`, async () => {
     const operation = named(operationId);
