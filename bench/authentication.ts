@@ -97,6 +97,7 @@ async function main(): Promise<void> {
       DATABASE_URL: serverUrl,
       KEYTURN_OIDC_ISSUER: issuer.url,
       KEYTURN_OIDC_AUDIENCE: "keyturn",
+      KEYTURN_TOKEN_ISSUER: "https://keyturn.example",
       KEYTURN_ROOT_KEY_FILE: keyFile,
       KEYTURN_GRPC_PORT: "0",
       KEYTURN_HTTP_PORT: "0",

@@ -41,8 +41,8 @@ export const callerVariables = (production: boolean) => ({
 });
 
 /** What is said by the access tokens that this service issues. */
-export const accessTokenVariables = () => ({
-  KEYTURN_TOKEN_ISSUER: variable(issuerName.optional(), {
+export const accessTokenVariables = (production: boolean) => ({
+  KEYTURN_TOKEN_ISSUER: variable(required(production, z.string({ error: MISSING }).pipe(issuerName)), {
     meaning:
       "issuer of access tokens, as callers reach it: `https:`, `http:` for loopback only; the same on every server",
     form: "URL",

@@ -34,7 +34,7 @@ export const variablesOf = (production: boolean, cores: number) => ({
   storage: storageVariables(production),
   doors: doorVariables(production),
   callers: callerVariables(production),
-  accessTokens: accessTokenVariables(),
+  accessTokens: accessTokenVariables(production),
   secrets: secretVariables(production, cores),
   credentials: credentialVariables(),
   log: logVariables(),

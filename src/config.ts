@@ -28,7 +28,7 @@ export interface Config {
   /** Make a verifier of the secrets and tokens of the caller's own organization, and of all organizations. */
   readonly verifierRoles: readonly string[];
   readonly platformVerifierRoles: readonly string[];
-  /** Issuer of our access tokens. Undefined: the address of the HTTP door. */
+  /** Issuer of our access tokens. Undefined outside production: the address of the HTTP door. */
   readonly tokenIssuer: string | undefined;
   /** Audience of our access tokens. */
   readonly tokenAudience: string;

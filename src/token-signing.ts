@@ -78,8 +78,6 @@ export function createTokenSigning({ config, db, fit, sealingKeys, log }: TokenS
         for (const event of held ?? []) logEvent(log, event);
         held = undefined;
       });
-      if (config.production && config.tokenIssuer === undefined)
-        log.event("warn", "tokens name this door as their issuer: set KEYTURN_TOKEN_ISSUER", { issuer: url });
     },
   };
 }

@@ -169,12 +169,6 @@ const CONFIGURATION: readonly Case[] = [
     wrong: "platform_role_shared",
   },
   {
-    what: "tokens by an issuer without an address",
-    seed: () => ({ KEYTURN_TOKEN_ISSUER: undefined, KEYTURN_HOST: "0.0.0.0" }),
-    where: "KEYTURN_TOKEN_ISSUER",
-    wrong: "token_issuer",
-  },
-  {
     what: "two doors on one port",
     seed: () => ({ KEYTURN_HTTP_PORT: "45999", KEYTURN_GRPC_PORT: "45999" }),
     where: "KEYTURN_HTTP_PORT",

@@ -9,6 +9,7 @@ import { givenDataDir } from "./data-folder.ts";
 import { create, developmentEnv, runCommand, type Scope, scopeOf, startCommand } from "./keyturn-command.ts";
 
 const PRODUCTION = { NODE_ENV: "production" };
+const TOKEN_ISSUER = "https://keyturn.example";
 const LISTENING = (line: string) => (line.includes('"msg":"listening"') ? JSON.parse(line) : undefined);
 
 /** A Node that writes down which modules it was asked for, and gives the list at its end. */
@@ -38,7 +39,7 @@ async function givenProduction(scope: Scope) {
     KEYTURN_ARGON2_PASSES: _passes,
     ...env
   } = environment(db.serverUrl, issuer.url);
-  return { db, issuer, env: { ...PRODUCTION, ...env } };
+  return { db, issuer, env: { ...PRODUCTION, ...env, KEYTURN_TOKEN_ISSUER: TOKEN_ISSUER } };
 }
 
 test("what production lacks is one line each, all at once, and the exit code is 1", async (t) => {
@@ -50,6 +51,7 @@ test("what production lacks is one line each, all at once, and the exit code is 
     "DATABASE_URL",
     "KEYTURN_OIDC_ISSUER",
     "KEYTURN_OIDC_AUDIENCE",
+    "KEYTURN_TOKEN_ISSUER",
     "KEYTURN_ROOT_KEY",
   ]);
 });

@@ -120,7 +120,13 @@ for (const issuer of LOOPBACK) {
   });
 }
 
-const REQUIRED = ["DATABASE_URL", "KEYTURN_OIDC_ISSUER", "KEYTURN_OIDC_AUDIENCE", "KEYTURN_ROOT_KEY"];
+const REQUIRED = [
+  "DATABASE_URL",
+  "KEYTURN_OIDC_ISSUER",
+  "KEYTURN_OIDC_AUDIENCE",
+  "KEYTURN_TOKEN_ISSUER",
+  "KEYTURN_ROOT_KEY",
+];
 for (const name of REQUIRED) {
   test(`production demands ${name}, and an empty one is none`, () => {
     for (const value of [undefined, ""]) {

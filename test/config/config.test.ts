@@ -64,6 +64,7 @@ test("production with what it demands has the same defaults, but no reflection a
     databaseUrl: PRODUCTION["DATABASE_URL"],
     oidcIssuers: ["https://login.example"],
     oidcAudiences: ["keyturn"],
+    tokenIssuer: "https://keyturn.example",
     reflection: false,
     drainGraceMs: 5_000,
   });

@@ -26,6 +26,7 @@ export const PRODUCTION: Env = {
   DATABASE_URL: "postgres://keyturn:secret@db.example:5432/keyturn",
   KEYTURN_OIDC_ISSUER: "https://login.example",
   KEYTURN_OIDC_AUDIENCE: "keyturn",
+  KEYTURN_TOKEN_ISSUER: "https://keyturn.example",
   KEYTURN_ROOT_KEY: ROOT_KEY,
 };
 

@@ -22,7 +22,6 @@ export function examineConfiguration(env: Env, { production, settings, mistakes 
     ...unknownVariables(env),
     ...(production ? [] : [notProduction(env)]),
     ...whoIsTrusted(settings),
-    ...whatIsIssued(production, settings),
     ...whatItCosts(production, settings),
     ...whatIsTold(production, settings),
   ];
@@ -87,23 +86,6 @@ function whoIsTrusted(settings: Partial<Settings>): Finding[] {
 
 /** Wider than this no network of proxies is. */
 const PREFIX_MIN = 8;
-const WILDCARD = /^(0\.0\.0\.0|::|\[::\]|\*|)$/;
-
-function whatIsIssued(production: boolean, settings: Partial<Settings>): Finding[] {
-  const where = "KEYTURN_TOKEN_ISSUER";
-  if (!production || settings.KEYTURN_TOKEN_ISSUER !== undefined) return [];
-  const todo = "set it to the URL at which callers reach the HTTP door, the same on every server";
-  return WILDCARD.test(settings.KEYTURN_HOST ?? "")
-    ? [
-        wrong(
-          "token_issuer",
-          where,
-          "is absent, and KEYTURN_HOST is no address that can stand in a token",
-          todo,
-        ),
-      ]
-    : [warning("token_issuer", where, "is absent: each server writes its own address into its tokens", todo)];
-}
 
 const MEMORY_KIB_MIN = 19_456;
 const PASSES_MIN = 2;
