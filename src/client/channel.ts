@@ -40,6 +40,8 @@ export interface CallOptions {
   /** Ends the call; it rejects with the signal's reason. What was asked for may have taken effect. */
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number | undefined;
+  /** Leaves the bearer token out, for calls in which something else says who calls. */
+  readonly isAnonymous?: boolean;
 }
 
 /** A connection to the service, made at the first call and again whenever it is lost. */
@@ -65,10 +67,11 @@ export function openChannel(options: ChannelOptions): Channel {
       : { "grpc.ssl_target_name_override": options.tls.serverName }),
   });
   return {
-    async call(method, request, { signal, timeoutMs = options.timeoutMs ?? TIMEOUT_MS } = {}) {
+    async call(method, request, callOptions = {}) {
+      const { signal, timeoutMs = options.timeoutMs ?? TIMEOUT_MS, isAnonymous } = callOptions;
       signal?.throwIfAborted();
       const deadline = Date.now() + timeoutMs;
-      const metadata = await metadataOf(options.token);
+      const metadata = await metadataOf(isAnonymous ? undefined : options.token);
       signal?.throwIfAborted();
       return unary(client, method, create(method.input, request), { metadata, deadline, signal });
     },
