@@ -1,5 +1,7 @@
+import { ipv4RangeOf } from "../domain/address.ts";
 import type { CallContext } from "../domain/call-context.ts";
 import type { IssuedCredential } from "../domain/credential.ts";
+import { invalidArgument } from "../domain/fault.ts";
 import type { Credentials } from "../storage/credentials.ts";
 import { type IssueDeps, issue } from "./issue.ts";
 
@@ -23,15 +25,16 @@ export interface CreateCredential {
 
 /**
  * Issues a credential.
- * @throws FaultError not_found, expiry_*, not_before_after_expiry, role_not_grantable, credential_creation_denied,
+ * @throws FaultError invalid_argument, not_found, expiry_*, not_before_after_expiry, role_not_grantable, credential_creation_denied,
  *   credential_limit_reached, request_id_reused, lock_timeout, unavailable, deadline_exceeded, cancelled.
  */
-export function createCredential(
+export async function createCredential(
   deps: CreateCredentialDeps,
   ctx: CallContext,
   req: CreateCredential,
 ): Promise<IssuedCredential> {
   const { serviceAccountId, expiresAt, notBefore, displayName, labels, allowedCidrs } = req;
+  requireMatchable(allowedCidrs);
   const request = [
     "create",
     serviceAccountId,
@@ -42,4 +45,15 @@ export function createCredential(
     allowedCidrs,
   ];
   return issue(deps, ctx, { ...req, request }, (parts) => deps.credentials.create(ctx, { ...req, ...parts }));
+}
+
+/** Who writes an IPv4 range as one of IPv6 would lock himself out. */
+function requireMatchable(allowedCidrs: readonly string[]): void {
+  const violations = allowedCidrs.flatMap((cidr, place) => {
+    const range = ipv4RangeOf(cidr);
+    return range === undefined
+      ? []
+      : [{ field: `allowed_cidrs[${place}]`, description: `is an IPv4 range: write ${range}` }];
+  });
+  if (violations.length > 0) throw invalidArgument(...violations);
 }

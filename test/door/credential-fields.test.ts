@@ -4,7 +4,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code } from "@connectrpc/connect";
 import { CredentialService } from "../../gen/keyturn/v1/credential_service_pb.ts";
 import { type Administrator, assertRefused, bodyOf, givenAdministrator } from "../support/administrator.ts";
-import { DOORS, violatedFields } from "../support/doors.ts";
+import { DOORS, detailNamed, violatedFields } from "../support/doors.ts";
 import { givenKeyturn, type TestKeyturn } from "../support/keyturn.ts";
 import { rpcCallersOf } from "../support/rpc-callers.ts";
 import { storedCount } from "../support/stored.ts";
@@ -194,4 +194,18 @@ test("a rotation takes over display name and labels, and neither the beginning n
   const { expiresAt, etag, ...replaced } = fresh.replacedCredential;
   assert.equal(Date.parse(expiresAt) <= Date.parse(fresh.createdAt) + 3_600_000, true);
   assert.deepEqual(bodyOf(await admin.get(`${path}/${old.id}`)), { ...replaced, expiresAt, etag });
+});
+
+test("a range of IPv4 that is written as one of IPv6 would match nobody: it is refused, with what to write instead", async () => {
+  const { id } = await givenAccount();
+  const allowedCidrs = ["192.0.2.0/24", "::ffff:10.0.0.0/104", "2001:db8::/32", "::ffff:c000:201/128"];
+  for (const door of DOORS) {
+    const answer = await door.create(h, { serviceAccountId: id, allowedCidrs }, { token: admin.token });
+    assert.deepEqual([answer.code, answer.reason], [Code.InvalidArgument, "INVALID_ARGUMENT"], door.name);
+    assert.deepEqual(detailNamed(answer, "BadRequest")?.["fieldViolations"], [
+      { field: "allowed_cidrs[1]", description: "is an IPv4 range: write 10.0.0.0/8" },
+      { field: "allowed_cidrs[3]", description: "is an IPv4 range: write 192.0.2.1/32" },
+    ]);
+  }
+  assert.equal(await storedCount(h, id), 0);
 });

@@ -83,7 +83,7 @@ export type CreateCredentialRequest = Message<"keyturn.v1.CreateCredentialReques
 
   /**
    * Ranges of addresses from which the secret is accepted, at most 32, IPv4 or IPv6 in CIDR notation such as
-   * `192.0.2.0/24`. Left out, it is accepted from everywhere.
+   * `192.0.2.0/24`. IPv4 is not to be written as IPv6 (`::ffff:192.0.2.0/120`). Left out, it is accepted from everywhere.
    *
    * @generated from field: repeated string allowed_cidrs = 8;
    */
