@@ -77,7 +77,7 @@ async function runOnPostgres(folder: string, files: readonly string[]): Promise<
 /** More files at a time than there are cores: most of the time a test waits for a process, a timer or the database. */
 function runNode(files: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const { signal } = interruption;
-  const args = ["--test", "--test-timeout=180000", "--test-concurrency=4", ...files];
+  const args = ["--test", "--test-timeout=900000", "--test-concurrency=4", ...files];
   const child = spawn(process.execPath, args, { env, signal, stdio: "inherit" });
   // Only to say that it was ended by the signal.
   child.on("error", () => {});

@@ -66,7 +66,8 @@ export interface CredentialLoss {
 export interface Revocation {
   /** Credentials that were created before this instant are revoked. */
   readonly revokedBefore: Date;
-  readonly revokedCredentialCount: number;
+  /** Absent in an organization that has too many to count. */
+  readonly revokedCredentialCount: number | undefined;
 }
 
 /** Which credentials of an account to list: all filters must fit. */

@@ -6,8 +6,8 @@ const xid8 = customType<{ data: string }>({ dataType: () => "xid8" });
 
 /**
  * What happened and what was refused, append-only. Each row's hash covers the row and the hash before it, in one chain a
- * service account (by its uid, so that an account recreated under the same id starts its own), and one of the
- * organization itself under the uid of zeros. No foreign key: the trail outlives what it is about.
+ * service account (by its uid, so that an account recreated under the same id starts its own), and two of the
+ * organization itself: under the uid of zeros, and for refused calls under that of ones. No foreign key: the trail outlives what it is about.
  */
 export const auditEvents = keyturn.table(
   "audit_events",

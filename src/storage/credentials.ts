@@ -146,5 +146,5 @@ const toLoss = (facts: Facts): CredentialLoss => ({
 
 const toRevocation = (facts: Facts): Revocation => ({
   revokedBefore: new Date(facts["revoked_before"]),
-  revokedCredentialCount: facts["revoked_credential_count"],
+  revokedCredentialCount: facts["revoked_credential_count"] ?? undefined,
 });

@@ -158,6 +158,8 @@ function createClient(options: LaneOptions): Client {
       },
       connection: {
         application_name: "keyturn",
+        // The functions read what was committed while they waited for a lock (docs/adr/0003).
+        default_transaction_isolation: "read committed",
         statement_timeout: options.statementTimeoutMs,
         lock_timeout: options.lockTimeoutMs,
         TimeZone: "UTC",

@@ -1,5 +1,5 @@
 import type { CallContext } from "../domain/call-context.ts";
-import { shareReads } from "../domain/shared-reads.ts";
+import { type Ask, shareReads } from "../domain/shared-reads.ts";
 import type { Database } from "./database.ts";
 
 /** A call that was refused before the database was asked. */
@@ -19,31 +19,50 @@ export type WriteRefusal = (ctx: CallContext, refusal: Refusal) => Promise<void>
 
 /** Takes some twenty milliseconds of the database. */
 const REFUSALS_OF_STATEMENT_MAX = 200;
-/** More than can be written while a refused caller waits. */
+/** Of one organization; more than can be written while a refused caller waits. */
 const REFUSALS_WAITING_MAX = 4_096;
 
 /**
- * Refused calls that wait at the same moment are written in one statement, and one statement is under way at a time: so
- * a flood of them takes one connection, and is written as fast as it comes.
+ * Refused calls of an organization that wait at the same moment are written in one statement, and one statement of it is
+ * under way at a time: so a flood of them is written as fast as it comes, and holds up those of no other organization.
  * @param statementTimeoutMs with the wait for its connection: as long as a refused caller waits.
  */
 export function openRefusalRecorder(db: Database, statementTimeoutMs: number): WriteRefusal {
-  const write = shareReads<RefusalRow, undefined>(
-    async (rows) => {
-      await db.run(
-        AbortSignal.timeout(statementTimeoutMs),
-        (sql) => sql`select keyturn.record_refusals(${sql.json(rows as never)})`,
-      );
-      return [];
-    },
-    {
-      readsMax: 1,
-      questionsMax: REFUSALS_OF_STATEMENT_MAX,
-      waitingMax: REFUSALS_WAITING_MAX,
-      waitMsMax: statementTimeoutMs,
-    },
-  );
-  return (ctx, refusal) => write(toRow(ctx, refusal), ctx.signal);
+  const writers = new Map<string, { readonly write: Ask<RefusalRow, undefined>; waiting: number }>();
+
+  const openWriter = () => ({
+    write: shareReads<RefusalRow, undefined>(
+      async (rows) => {
+        await db.run(
+          AbortSignal.timeout(statementTimeoutMs),
+          (sql) => sql`select keyturn.record_refusals(${sql.json(rows as never)})`,
+          // However many organizations there are, they leave connections to those who were not refused.
+          "refusals",
+        );
+        return [];
+      },
+      {
+        readsMax: 1,
+        questionsMax: REFUSALS_OF_STATEMENT_MAX,
+        waitingMax: REFUSALS_WAITING_MAX,
+        waitMsMax: statementTimeoutMs,
+      },
+    ),
+    waiting: 0,
+  });
+
+  return async (ctx, refusal) => {
+    const { organizationId } = ctx.caller;
+    const writer = writers.get(organizationId) ?? openWriter();
+    writers.set(organizationId, writer);
+    writer.waiting += 1;
+    try {
+      await writer.write(toRow(ctx, refusal), ctx.signal);
+    } finally {
+      writer.waiting -= 1;
+      if (writer.waiting === 0) writers.delete(organizationId);
+    }
+  };
 }
 
 /** As `functions/record_refusals.sql` reads it. */

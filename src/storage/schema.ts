@@ -87,6 +87,9 @@ export const serviceAccounts = keyturn.table(
     primaryKey({ name: "service_accounts_pk", columns: [table.organizationId, table.id] }),
     unique("service_accounts_uid_unique").on(table.organizationId, table.uid),
     index("service_accounts_by_creation").on(table.organizationId, table.createdAt, table.id),
+    index("service_accounts_by_revocation")
+      .on(table.organizationId, table.credentialsRevokedBefore)
+      .where(isNotNull(table.credentialsRevokedBefore)),
     check("service_accounts_id_shape", sql`${table.id} ~ '^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$'`),
     check("service_accounts_scope_known", sql`${table.scope} in ('organization', 'project')`),
     check("service_accounts_status_known", sql`${table.status} in ('active', 'disabled')`),
@@ -171,7 +174,7 @@ export const replays = keyturn.table(
       foreignColumns: [serviceAccounts.organizationId, serviceAccounts.id],
       name: "replays_service_account_fk",
     }).onDelete("cascade"),
-    index("replays_by_account").on(table.organizationId, table.serviceAccountId),
+    index("replays_by_credential").on(table.organizationId, table.serviceAccountId, table.credentialId),
     index("replays_by_age").on(table.createdAt),
   ],
 );

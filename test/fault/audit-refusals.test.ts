@@ -183,6 +183,20 @@ test("the kill switch waits for no call that was refused, and each of them stand
   assert.equal((await rowsOf(organizationId)) + (await lost()) - lostBefore, FLOOD + 1);
 });
 
+test("refused calls of one organization that cannot be written hold up and lose none of another's", async () => {
+  const [stuck, other] = [await h.givenAccount(), await h.givenAccount()];
+  const held = await holdChain(db, stuck.organizationId, REFUSED_CALLS_CHAIN);
+  try {
+    const viewer = await h.token(stuck.organizationId, { roles: ["viewer"] });
+    void rest(h, credentialsPath(stuck.id), { method: "POST", token: viewer });
+    await eventually(isWaiting);
+    const written = await assertRefused(other.organizationId, other.id);
+    assert.equal(await rowsOf(other.organizationId), written);
+  } finally {
+    await held.release();
+  }
+});
+
 const rowsOf = async (organizationId: string) => {
   const [row] = await db.sql`
     select count(*)::int as count from keyturn.audit_events where organization_id = ${organizationId}`;

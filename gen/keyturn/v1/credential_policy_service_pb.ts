@@ -212,7 +212,7 @@ export type PolicyViolation = Message<"keyturn.v1.PolicyViolation"> & {
   credentialId: string;
 
   /**
-   * The rule that it breaks.
+   * The rule that it breaks. Of a minimum lifetime also by the shorter life that a rotation has left it.
    *
    * @generated from field: keyturn.v1.PolicyRule rule = 3;
    */

@@ -67,8 +67,8 @@ export type CreateCredentialRequest = Message<"keyturn.v1.CreateCredentialReques
 
   /**
    * UUID (version 4) of the caller's own, which makes the call safe to repeat: the same id with the same request gets the
-   * same answer, for ten minutes and until its first use (which is known within two seconds) with the secret, then without; with another request it is
-   * refused. Known to this caller only. Over REST the header `Idempotency-Key`.
+   * same answer, for ten minutes and until its first use (which is known within two seconds) with the secret, then
+   * without; with another request it is refused. Known to this caller only. Over REST the header `Idempotency-Key`.
    *
    * @generated from field: string request_id = 6;
    */
@@ -132,7 +132,8 @@ export type CreateCredentialResponse = Message<"keyturn.v1.CreateCredentialRespo
   serviceAccountId: string;
 
   /**
-   * Whether the secret holds: active, as it was just made, or pending before its `not_before`.
+   * Whether the secret holds: active, as it was just made, or pending before its `not_before`. Revoked when the kill switch
+   * of the organization has overtaken the call: then the secret does not hold and never will.
    *
    * @generated from field: keyturn.v1.CredentialStatus status = 5;
    */
@@ -499,8 +500,8 @@ export type RotateCredentialRequest = Message<"keyturn.v1.RotateCredentialReques
 
   /**
    * UUID (version 4) of the caller's own, which makes the call safe to repeat: the same id with the same request gets the
-   * same answer, for ten minutes and until its first use (which is known within two seconds) with the secret, then without; with another request it is
-   * refused. Known to this caller only. Over REST the header `Idempotency-Key`.
+   * same answer, for ten minutes and until its first use (which is known within two seconds) with the secret, then
+   * without; with another request it is refused. Known to this caller only. Over REST the header `Idempotency-Key`.
    *
    * @generated from field: string request_id = 5;
    */
@@ -563,7 +564,8 @@ export type RotateCredentialResponse = Message<"keyturn.v1.RotateCredentialRespo
   serviceAccountId: string;
 
   /**
-   * Whether the secret holds: active, as it was just made, or pending before its `not_before`.
+   * Whether the secret holds: active, as it was just made, or pending before its `not_before`. Revoked when the kill switch
+   * of the organization has overtaken the call: then the secret does not hold and never will.
    *
    * @generated from field: keyturn.v1.CredentialStatus status = 5;
    */
@@ -734,8 +736,8 @@ export type RevokeAllCredentialsResponse = Message<"keyturn.v1.RevokeAllCredenti
   revokedBefore?: Timestamp | undefined;
 
   /**
-   * Credentials that were active or pending until then. Of an organization fifty thousand that have not expired are
-   * looked at, so that the switch works at once however many it has: of more it may be fewer than there are.
+   * Credentials that were active or pending until then. Absent for an organization that has more than ten thousand since
+   * its last revocation, so that the switch works at once however many there are.
    *
    * @generated from field: optional int32 revoked_credential_count = 2;
    */

@@ -121,8 +121,8 @@ export type ServiceAccount = Message<"keyturn.v1.ServiceAccount"> & {
   activeCredentialCount?: number | undefined;
 
   /**
-   * Changes with every update, and with nothing else that is read here, such as a revocation. Opaque; send it back with an
-   * update or a delete that must not go over somebody else's. Absent with `validate_only`.
+   * Changes with every update, and with nothing else that is read here, such as a revocation. Opaque; send it back with
+   * an update or a delete that must not go over somebody else's. Absent with `validate_only`.
    *
    * @generated from field: string etag = 15;
    */

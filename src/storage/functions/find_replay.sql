@@ -1,5 +1,5 @@
 -- The answer to a request that was made before, if it was: `replayed` with the credential, and with its sealed secret
--- while it may be shown again, which is ten minutes and until the first use. Another request under the same id is
+-- while it may be shown again, which is ten minutes and until the first use, to who may create it still. Another request under the same id is
 -- refused. The caller holds the account's lock, so that two repetitions never run side by side.
 create or replace function keyturn.find_replay(
   p_caller keyturn.caller, p_account keyturn.service_accounts, p_now timestamptz, p_claim keyturn.replay_claim,
@@ -27,7 +27,9 @@ begin
 
   outcome := 'replayed';
   facts := jsonb_build_object('credential', to_jsonb(credential), 'replaced', to_jsonb(replaced));
-  if replay.created_at > p_now - interval '10 minutes' and credential.last_used_at is null then
+  -- A clock that was set back must not make it longer, nor must a role that the caller has lost in between.
+  if p_now - replay.created_at between interval '-1 minute' and interval '10 minutes'
+     and credential.last_used_at is null and judge_roles(p_caller, p_account.roles) is null then
     facts := facts || jsonb_build_object('sealed_secret', encode(replay.sealed_secret, 'base64'));
   end if;
 end
