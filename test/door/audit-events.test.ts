@@ -6,6 +6,7 @@ import { CredentialPolicyService } from "../../gen/keyturn/v1/credential_policy_
 import { CredentialService } from "../../gen/keyturn/v1/credential_service_pb.ts";
 import { ServiceAccountService } from "../../gen/keyturn/v1/service_account_service_pb.ts";
 import { ACCESS, type AccessRow } from "../../src/rpc/access.ts";
+import { bodyOf, givenAdministrator } from "../support/administrator.ts";
 import { type AnyDoor, openAnyDoors } from "../support/any-rpc.ts";
 import { givenKeyturn, type TestKeyturn } from "../support/keyturn.ts";
 import { DOOR_NAMES, recordedCall } from "../support/recorded-call.ts";
@@ -89,6 +90,24 @@ for (const door of DOOR_NAMES) {
     assert.equal(uids.size, 2, "a chain of the account and one of the organization");
   });
 }
+
+test("a policy that is given back to the server's own values leaves the names of what was changed", async () => {
+  const admin = await givenAdministrator(h);
+  bodyOf(await admin.patch("/credential-policy", { maxLifetime: "8000000s", creation: "denied" }));
+  bodyOf(await admin.patch("/credential-policy", { updateMask: "maxLifetime,creation" }));
+  const { auditEvents } = bodyOf(await admin.get("/audit-events"));
+  assert.deepEqual(
+    auditEvents.map(({ details }: { details: object }) => details),
+    [
+      {
+        changed_fields: "credential_creation,max_lifetime_seconds",
+        credential_creation: "denied",
+        max_lifetime_seconds: "8000000",
+      },
+      { changed_fields: "credential_creation,max_lifetime_seconds" },
+    ],
+  );
+});
 
 test("these are all the mutations that there are", async () => {
   // That of a token is played with the token endpoint.
