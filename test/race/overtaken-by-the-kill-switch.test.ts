@@ -21,22 +21,29 @@ after(async () => {
   await db.drop();
 });
 
-/** Where the accounts' instants lie: where earlier switches have left them, by a clock that has been set back since. */
-const PASTS = [
-  { name: "", prepare: async () => {} },
+interface Past {
+  readonly name: string;
+  /** Else there is nothing to rotate. */
+  readonly hasCredential: boolean;
+  readonly prepare: (admin: Administrator) => Promise<unknown>;
+}
+
+/** Where earlier switches have left the instants of an account, by a clock that may have been set back since. */
+const PASTS: readonly Past[] = [
+  { name: "", hasCredential: true, prepare: async () => {} },
+  {
+    name: " of an account that an earlier revocation has spared",
+    hasCredential: true,
+    prepare: (admin) => admin.post("/credentials:revokeAll", { exemptServiceAccountIds: ["sa-a"] }),
+  },
   {
     name: " of an account that was revoked ahead of the clock",
-    prepare: async (admin: Administrator) => {
-      bodyOf(await admin.post("/service-accounts/sa-a:revokeCredentials"));
+    hasCredential: false,
+    prepare: async (admin) => {
+      await admin.post("/service-accounts/sa-a:revokeCredentials");
       await db.sql`
         update keyturn.service_accounts set credentials_revoked_before = credentials_revoked_before + interval '1 minute'
          where organization_id = ${admin.organizationId}`;
-    },
-  },
-  {
-    name: " of an account that an earlier revocation has spared",
-    prepare: async (admin: Administrator) => {
-      bodyOf(await admin.post("/credentials:revokeAll", { exemptServiceAccountIds: ["sa-a"] }));
     },
   },
 ];
@@ -81,14 +88,14 @@ const waiting = async () =>
 
 const CASES = CALLS.flatMap(([name, call]) =>
   WAITS.flatMap((lock) => PASTS.map((past) => ({ name, call, lock, past }))),
-);
+).filter(({ name, past }) => past.hasCredential || name === "create");
 
 for (const { name, call, lock, past } of CASES)
   test(`a ${name}${past.name} that waits for ${lock}, while creates are denied and then all are revoked, leaves nothing that holds`, async () => {
     const admin = await givenAdministrator(h);
     bodyOf(await admin.post("/service-accounts", { id: "sa-a", displayName: "Account" }), 201);
     await past.prepare(admin);
-    const { id } = bodyOf(await admin.post(CREDENTIALS), 201);
+    const { id } = past.hasCredential ? bodyOf(await admin.post(CREDENTIALS), 201) : { id: "" };
     const release = await holdTable(lock);
     const held = call(admin, id);
     await eventually(async () => (await waiting()) === 1);
