@@ -102,7 +102,7 @@ function itemSchema(schemas: Schemas, field: DescField): Schema {
 function integerSchema({ scalar }: DescField): Schema {
   if (scalar === ScalarType.INT32) return { type: "integer", format: "int32" };
   if (scalar === ScalarType.UINT32) return { type: "integer", minimum: 0, maximum: 4_294_967_295 };
-  return { type: "string", format: "int64", pattern: "^-?\\d+$" };
+  return { type: "string", format: "int64", pattern: "^-?\\d+$", examples: ["12"] };
 }
 
 function enumRef(schemas: Schemas, desc: DescEnum): Schema {
