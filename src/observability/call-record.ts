@@ -8,11 +8,16 @@ export interface CallRecord {
   readonly code: string;
   /** `google.rpc.ErrorInfo.reason`, empty when it succeeded. */
   readonly reason: string;
-  /** Which check refused the token, or which part was out of reach. Never sent to the caller. */
+  /**
+   * Which check refused the bearer token, which part was out of reach, or why the secret or token that was asked about was
+   * refused. Never sent to the caller.
+   */
   readonly inner: string | undefined;
   readonly durationMs: number;
   readonly organizationId: string | undefined;
   readonly issuer: string | undefined;
   readonly subject: string | undefined;
+  /** Of the secret or token that was asked about: an id as it stands in there, and nothing beside it. */
+  readonly credentialId: string | undefined;
   readonly clientAddress: string | undefined;
 }

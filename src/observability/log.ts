@@ -68,6 +68,7 @@ function createCallLines(level: number | undefined): (record: CallRecord) => str
       organization_id: record.organizationId,
       issuer: record.issuer,
       subject: record.subject,
+      credential_id: record.credentialId,
       client_address: record.clientAddress,
       msg: "call",
     };

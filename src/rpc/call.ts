@@ -4,6 +4,7 @@ import { type ContextKey, createContextKey } from "@connectrpc/connect";
 import type { CallContext, GrantableRoles, Reach } from "../domain/call-context.ts";
 import type { Caller } from "../domain/caller.ts";
 import { type Fault, FaultError } from "../domain/fault.ts";
+import type { Finding, TellFinding } from "../domain/presented.ts";
 
 export type Door = "grpc" | "connect" | "rest";
 
@@ -32,6 +33,9 @@ export interface Call {
   reach: Reach;
   /** What the call failed with, once it has. */
   fault: Fault | undefined;
+  /** What became of the secret or token that it asks about, once that is known. For the log. */
+  finding: Finding | undefined;
+  readonly tell: TellFinding;
   /** Whether the chain of interceptors has run. */
   answered: boolean;
   /** Tells the work in flight that nobody waits for it any more. Without effect once the call has finished. */
@@ -67,7 +71,7 @@ export function openCall(options: CallOptions, limits: DeadlineLimits): Call {
   const expire = () => controller.abort(new FaultError({ kind: "deadline_exceeded" }));
   const timer = setTimeout(expire, deadlineAt - startedAt);
   let finished = false;
-  return {
+  const call: Call = {
     method: options.method,
     door: options.door,
     requestId: requestIdFrom(options.header("x-request-id")),
@@ -81,6 +85,10 @@ export function openCall(options: CallOptions, limits: DeadlineLimits): Call {
     grantableRoles: [],
     reach: "organization",
     fault: undefined,
+    finding: undefined,
+    tell(finding) {
+      call.finding = finding;
+    },
     answered: false,
     abandon() {
       if (!finished) controller.abort(new FaultError({ kind: "cancelled" }));
@@ -90,6 +98,7 @@ export function openCall(options: CallOptions, limits: DeadlineLimits): Call {
       clearTimeout(timer);
     },
   };
+  return call;
 }
 
 /** A little of the time is kept for the answer, so that the caller hears "too late" from us and not from its own clock. */

@@ -2,6 +2,7 @@ import type { KeyObject } from "node:crypto";
 import { type GuessThrottle, sourceKeyOf } from "../auth/guess-throttle.ts";
 import type { SecretMatcher } from "../auth/secret-matcher.ts";
 import { canonicalAddress } from "../domain/address.ts";
+import type { TellFinding } from "../domain/presented.ts";
 import { clientIdOf, type Principal, type RefusedUseReason } from "../domain/principal.ts";
 import { parseSecret, tagMatches } from "../domain/secret.ts";
 import type { CheckCredential, CheckedCredential } from "../storage/credential-checks.ts";
@@ -34,6 +35,7 @@ export interface PresentedSecret extends Presented {
   readonly clientId: string | undefined;
   /** Organizations that the asker may learn of; absent for all. */
   readonly organizationId?: string | undefined;
+  readonly tell: TellFinding;
 }
 
 /** Why a secret was refused. For metrics and for administrators, never for the one who presents it. */
@@ -60,29 +62,42 @@ export const checkSecret =
     const address = asked.address === undefined ? undefined : canonicalAddress(asked.address);
     const presented = { ...asked, address };
     const source = address === undefined ? undefined : `${asked.asker} ${sourceKeyOf(address)}`;
+    const parsed = parseSecret(presented.secret, deps.secretPrefix);
+    const tell = (word: CheckOutcome["kind"] | Refusal) => {
+      deps.onChecked(word);
+      asked.tell({ credentialId: parsed?.credentialId, refusal: word === "verified" ? undefined : word });
+    };
     const throttled = (delayMs: number): CheckOutcome => {
-      deps.onChecked("throttled");
+      tell("throttled");
       return { kind: "throttled", delayMs };
     };
-    const outcome = (kind: Refusal): CheckOutcome => {
-      deps.onChecked(kind);
+    const refused = (refusal: Refusal): CheckOutcome => {
+      tell(refusal);
       return { kind: "refused" };
     };
-    const parsed = parseSecret(presented.secret, deps.secretPrefix);
     if (parsed === undefined || !tagMatches(parsed, deps.tagKeys)) {
       const delayMs = source === undefined ? 0 : deps.forgeries.delayMs(source);
       if (delayMs > 0) return throttled(delayMs);
       if (source !== undefined) deps.forgeries.count(source);
-      return outcome(parsed === undefined ? "malformed" : "forged");
+      return refused(parsed === undefined ? "malformed" : "forged");
     }
     const question = { credentialId: parsed.credentialId, address };
     const found = await deps.check(question, signal);
 
     const guesser = `${parsed.credentialId} ${source ?? asked.asker}`;
     const match = await matchOf(deps, presented, found, guessesOf(deps, { source, guesser }), signal);
-    if (match === "mismatch") return outcome(found === undefined ? "unknown" : "wrong");
+    if (match === "mismatch") return refused(found === undefined ? "unknown" : "wrong");
     if (match !== "match") return throttled(match);
-    return judge(deps, presented, found as CheckedCredential);
+    const right = found as CheckedCredential;
+    const refusal = refusalOf(presented, right);
+    if (refusal !== undefined) {
+      if (refusal === right.refusal) deps.usage.refused(right.principal, presented, refusal);
+      return refused(refusal);
+    }
+    deps.usage.used(right.principal, presented);
+    deps.rehash(presented.secret, right);
+    tell("verified");
+    return { kind: "verified", principal: right.principal };
   };
 
 /** What one asker has guessed from one place, altogether and at one credential. */
@@ -140,22 +155,11 @@ async function matchOf(
 }
 
 /** The secret is right; whether it holds is another question. */
-function judge(deps: CheckSecretDeps, presented: PresentedSecret, found: CheckedCredential): CheckOutcome {
-  const { principal, refusal } = found;
-  const isForeign =
-    presented.organizationId !== undefined && presented.organizationId !== principal.organizationId;
-  const isOther = presented.clientId !== undefined && presented.clientId !== clientIdOf(principal);
-  if (isForeign || isOther) {
-    deps.onChecked(isForeign ? "organization" : "client_id");
-    return { kind: "refused" };
-  }
-  if (refusal !== undefined) {
-    deps.usage.refused(principal, presented, refusal);
-    deps.onChecked(refusal);
-    return { kind: "refused" };
-  }
-  deps.usage.used(principal, presented);
-  deps.rehash(presented.secret, found);
-  deps.onChecked("verified");
-  return { kind: "verified", principal };
+function refusalOf(
+  { organizationId, clientId }: PresentedSecret,
+  { principal, refusal }: CheckedCredential,
+): Refusal | undefined {
+  if (organizationId !== undefined && organizationId !== principal.organizationId) return "organization";
+  if (clientId !== undefined && clientId !== clientIdOf(principal)) return "client_id";
+  return refusal;
 }

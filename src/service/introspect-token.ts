@@ -1,5 +1,6 @@
 import type { AccessTokenClaims, AccessTokens } from "../auth/access-token.ts";
 import type { CallContext } from "../domain/call-context.ts";
+import type { TellFinding } from "../domain/presented.ts";
 import type { TokenStates } from "../storage/token-states.ts";
 
 export interface IntrospectTokenDeps {
@@ -16,15 +17,22 @@ export interface IntrospectTokenDeps {
 export async function introspectToken(
   deps: IntrospectTokenDeps,
   ctx: CallContext,
-  token: string,
+  { token, tell }: { readonly token: string; readonly tell: TellFinding },
 ): Promise<AccessTokenClaims | undefined> {
   const claims = await deps.accessTokens.read(token, ctx.signal);
-  if (claims === undefined || !mayAskAbout(ctx, claims)) return undefined;
+  const inactive = (refusal: string) => {
+    tell({ credentialId: claims?.credential_id, refusal });
+    return undefined;
+  };
+  if (claims === undefined) return inactive("not_ours");
+  if (!mayAskAbout(ctx, claims)) return inactive("organization");
   const holds = await deps.tokens.holds(
     { credentialId: claims.credential_id, clientId: claims.client_id, jti: claims.jti },
     ctx.signal,
   );
-  return holds ? claims : undefined;
+  if (!holds) return inactive("ended");
+  tell({ credentialId: claims.credential_id, refusal: undefined });
+  return claims;
 }
 
 export const mayAskAbout = ({ reach, caller }: CallContext, claims: AccessTokenClaims): boolean =>

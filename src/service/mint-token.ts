@@ -1,5 +1,6 @@
 import type { AccessTokens } from "../auth/access-token.ts";
 import { FaultError, invalidRequest, tooManyAttempts } from "../domain/fault.ts";
+import type { TellFinding } from "../domain/presented.ts";
 import type { Principal } from "../domain/principal.ts";
 import type { CheckSecret } from "./check-secret.ts";
 import { expiresSoon } from "./verify-credential.ts";
@@ -20,6 +21,7 @@ export interface MintToken {
   readonly scope: string;
   readonly address: string | undefined;
   readonly userAgent: string | undefined;
+  readonly tell: TellFinding;
 }
 
 export interface MintedToken {
@@ -44,8 +46,11 @@ export async function mintToken(
 ): Promise<MintedToken> {
   requireComplete(req);
   const words = wordsAskedFor(req);
-  const { clientSecret: secret, clientId, address, userAgent } = req;
-  const outcome = await deps.checkSecret({ secret, asker: "mint", clientId, address, userAgent }, signal);
+  const { clientSecret: secret, clientId, address, userAgent, tell } = req;
+  const outcome = await deps.checkSecret(
+    { secret, asker: "mint", clientId, address, userAgent, tell },
+    signal,
+  );
   if (outcome.kind === "throttled") throw tooManyAttempts(outcome.delayMs);
   if (outcome.kind === "refused") throw new FaultError({ kind: "invalid_client" });
   const { principal } = outcome;

@@ -1,5 +1,6 @@
 import type { CallContext } from "../domain/call-context.ts";
 import { tooManyAttempts } from "../domain/fault.ts";
+import type { TellFinding } from "../domain/presented.ts";
 import type { Principal } from "../domain/principal.ts";
 import type { CheckSecret } from "./check-secret.ts";
 
@@ -16,6 +17,7 @@ export interface VerifyCredential {
   /** Who presented it to our caller, as our caller has it. */
   readonly sourceIp: string | undefined;
   readonly userAgent: string | undefined;
+  readonly tell: TellFinding;
 }
 
 export interface VerifiedCredential {
@@ -36,9 +38,9 @@ export async function verifyCredential(
   const organizationId = ctx.reach === "platform" ? undefined : ctx.caller.organizationId;
   // No id of an organization is one of the other askers, whatever it is.
   const asker = organizationId === undefined ? "platform" : `organization ${organizationId}`;
-  const { clientSecret: secret, clientId, sourceIp: address, userAgent } = req;
+  const { clientSecret: secret, clientId, sourceIp: address, userAgent, tell } = req;
   const outcome = await deps.checkSecret(
-    { secret, asker, clientId, address, userAgent, organizationId },
+    { secret, asker, clientId, address, userAgent, organizationId, tell },
     ctx.signal,
   );
   switch (outcome.kind) {

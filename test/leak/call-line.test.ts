@@ -16,6 +16,7 @@ const RECORD: CallRecord = {
   organizationId: 'an "organization"\n\u2028',
   issuer: "https://issuer.example",
   subject: "sa-é😀",
+  credentialId: "cred-1",
   clientAddress: undefined,
 };
 
@@ -58,6 +59,7 @@ test("the line of a call has its allow-listed fields, those that are known", () 
     organization_id: 'an "organization"\n\u2028',
     issuer: "https://issuer.example",
     subject: "sa-é😀",
+    credential_id: "cred-1",
     msg: "call",
   });
 });

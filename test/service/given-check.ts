@@ -85,7 +85,15 @@ export function givenCheck(options: GivenCheckOptions = {}) {
     faults,
     check: (secret: string, more: Partial<PresentedSecret> = {}, signal = new AbortController().signal) =>
       check(
-        { asker: "mint", clientId: undefined, address: "192.0.2.1", userAgent: "curl/8", ...more, secret },
+        {
+          asker: "mint",
+          clientId: undefined,
+          address: "192.0.2.1",
+          userAgent: "curl/8",
+          tell: () => {},
+          ...more,
+          secret,
+        },
         signal,
       ),
     /** Called when a hash starts, before it ends. */

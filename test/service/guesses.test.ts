@@ -85,7 +85,8 @@ function guardedCheck() {
   return {
     outcomes,
     refuse: async (secret: string) => {
-      const presented = { secret, asker: "mint", clientId: undefined, address: "192.0.2.1", userAgent: "x" };
+      const asked = { asker: "mint", clientId: undefined, address: "192.0.2.1", userAgent: "x" };
+      const presented = { ...asked, secret, tell: () => {} };
       assert.deepEqual(await check(presented, signal), { kind: "refused" });
     },
   };

@@ -27,6 +27,7 @@ const REQUEST: VerifyCredential = {
   clientId: "sa-1@org-1.iam",
   sourceIp: "192.0.2.1",
   userAgent: "curl/8",
+  tell: () => {},
 };
 
 /** Verifies by a check that comes to this, and gives what the check was asked as well. */
@@ -52,6 +53,7 @@ test("the check is asked once, for the caller's organization, and about where th
     address: "192.0.2.1",
     userAgent: "curl/8",
     organizationId: "org-1",
+    tell: REQUEST.tell,
   };
   assert.deepEqual(asked, [[presented, ctx.signal]]);
 });

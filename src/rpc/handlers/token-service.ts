@@ -12,7 +12,8 @@ export type TokenServiceDeps = MintTokenDeps & IntrospectTokenDeps & RevokeToken
 /** From wire to verb and back. No rule and no query. */
 export const tokenServiceHandlers = (deps: TokenServiceDeps): Handlers<"TokenService"> => ({
   mintToken: async (req, call) => {
-    const asked = { ...req, address: call.clientAddress, userAgent: call.header("user-agent") };
+    const { clientAddress: address, tell } = call;
+    const asked = { ...req, address, userAgent: call.header("user-agent"), tell };
     const minted = await mintToken(deps, asked, call.signal);
     return {
       accessToken: minted.accessToken,
@@ -24,7 +25,7 @@ export const tokenServiceHandlers = (deps: TokenServiceDeps): Handlers<"TokenSer
   },
   introspectToken: async ({ token }, call) => {
     requireToken(token);
-    const claims = await introspectToken(deps, contextOf(call), token);
+    const claims = await introspectToken(deps, contextOf(call), { token, tell: call.tell });
     return claims === undefined ? { active: false } : toIntrospection(claims);
   },
   revokeToken: async ({ token }, call) => {

@@ -17,6 +17,7 @@ export const verificationServiceHandlers = (deps: VerifyCredentialDeps): Handler
       clientId: req.clientId || undefined,
       sourceIp: req.sourceIp || undefined,
       userAgent: req.userAgent || undefined,
+      tell: call.tell,
     });
     return verified === undefined
       ? { result: { case: "refusal", value: {} } }

@@ -1,5 +1,4 @@
 import type { Interceptor } from "@connectrpc/connect";
-import type { Fault } from "../../domain/fault.ts";
 import type { CallRecord } from "../../observability/call-record.ts";
 import type { Log } from "../../observability/log.ts";
 import type { Metrics } from "../../observability/metrics.ts";
@@ -34,16 +33,17 @@ function toRecord(call: Call): CallRecord {
     method: call.method.name,
     code: status === undefined ? "OK" : codeName(status.code),
     reason: status?.reason ?? "",
-    inner: innerWord(call.fault),
+    inner: innerWord(call),
     durationMs: performance.now() - call.startedAt,
     organizationId: call.verifiedCaller?.organizationId,
     issuer: call.verifiedCaller?.issuer,
     subject: call.verifiedCaller?.subject,
+    credentialId: call.finding?.credentialId,
     clientAddress: call.clientAddress,
   };
 }
 
-function innerWord(fault: Fault | undefined): string | undefined {
+function innerWord({ fault, finding }: Call): string | undefined {
   if (fault?.kind === "unauthenticated") return fault.refusal;
-  return fault?.kind === "unavailable" ? fault.part : undefined;
+  return fault?.kind === "unavailable" ? fault.part : finding?.refusal;
 }
