@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const COMMAND_MS_MAX = 90_000;
-const COMMAND = fileURLToPath(new URL("../../bin/keyturn.mjs", import.meta.url));
+export const COMMAND = fileURLToPath(new URL("../../bin/keyturn.mjs", import.meta.url));
 
 /** What is to be done at the end of a test or a file, the newest first. */
 export interface Scope {

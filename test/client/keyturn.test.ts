@@ -79,6 +79,9 @@ test("a token source exchanges a secret for a token, without the caller's bearer
   const token = await source.token();
   assert.match(token, /^[\w-]+\.[\w-]+\.[\w-]+$/);
   assert.equal(await source.token(), token);
+  const stranger = connectKeyturn({ address: h.grpcAddress, token: () => assert.fail("was asked for") });
+  await stranger.tokenSource({ clientId, clientSecret }).token();
+  stranger.close();
   const wrong = keyturn.tokenSource({ clientId, clientSecret: "nonsense" });
   await assert.rejects(
     wrong.token(),
@@ -123,6 +126,9 @@ test("while the old secret is used as well, it is not deleted", async () => {
   await eventually(() => secret !== "");
   await keyturn.verify(secret);
   await eventually(() => steps.includes("in_use"));
+  const looks = () => h.log().split("GetCredential").length;
+  const before = looks();
+  await eventually(() => looks() > before + 5 || steps.includes("quiet"));
   giveUp.abort(new Error("enough"));
   await ended;
   assert.ok(await keyturn.verify(clientSecret));
