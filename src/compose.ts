@@ -84,7 +84,6 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     onRefillError: () => log.event("error", "mint refill failed"),
   });
   const expiries = watchExpiries(db, { random: Math.random, onError: (err) => log.defect("", err) });
-  metrics.watch({ db, hasher, mint, expiries });
   const checks = createSecretChecks({ config, db, keys, hasher, log, metrics });
   const kernel = createKernel({
     handlers: createHandlers({ ...config, ...checks, ...signing, db, mint, keys }),
@@ -128,6 +127,8 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
       return () => clearTimeout(timer);
     },
   });
+  const isReady = () => readiness.unreadyParts().length === 0;
+  metrics.watch({ db, hasher, mint, expiries, isReady });
   let doors: Doors | undefined;
   const closeParts = async (timeoutMs: number) => {
     await doors?.close(timeoutMs);

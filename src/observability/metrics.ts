@@ -24,6 +24,7 @@ export interface Metrics {
     readonly hasher: Hasher;
     readonly mint: Mint;
     readonly expiries: Pick<ExpiryWatch, "counts">;
+    readonly isReady: () => boolean;
   }): void;
   /** The exposition format, and its content type. */
   expose(): Promise<{ readonly text: string; readonly contentType: string }>;
@@ -96,7 +97,7 @@ export function createMetrics(): Metrics {
     hashWaited: (waitedMs) => hashWait.observe(waitedMs / 1000),
     checkWaited: (waitedMs) => checkWait.observe(waitedMs / 1000),
     checked: (outcome) => checks.inc({ outcome }),
-    watch({ db, hasher, mint, expiries }) {
+    watch({ db, hasher, mint, expiries, isReady }) {
       const gauge = (name: string, help: string, read: () => number) =>
         new Gauge({
           name,
@@ -116,6 +117,9 @@ export function createMetrics(): Metrics {
             this.inc(read());
           },
         });
+      gauge("keyturn_ready", "1 while the server says that it should be sent calls.", () =>
+        Number(isReady()),
+      );
       gauge("keyturn_mint_pool_level", "Secrets that are ready, hashed before anybody asked.", () =>
         mint.level(),
       );

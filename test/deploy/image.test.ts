@@ -66,7 +66,12 @@ test("what the Dockerfile installs and copies is a server: it writes no file, an
     db.serverUrl,
     issuer.url,
   );
-  const env = { ...given, ...dockerfile.env, KEYTURN_HOST: "127.0.0.1" };
+  const env = {
+    ...given,
+    ...dockerfile.env,
+    KEYTURN_HOST: "127.0.0.1",
+    KEYTURN_TOKEN_ISSUER: "https://keyturn.example.com",
+  };
   const [, command = ""] = dockerfile.entrypoint;
   // Without --allow-fs-write any write to any file fails, like on a root that is read-only.
   const readOnly = ["--permission", "--allow-fs-read=*", "--allow-addons", "--allow-worker"];
@@ -77,6 +82,10 @@ test("what the Dockerfile installs and copies is a server: it writes no file, an
   const { organizationId, id } = await givenAccount(db.sql);
   const token = await issuer.sign({ claims: { tenant_id: organizationId, roles: ["admin"] } });
   assert.equal((await restCreate({ httpUrl: `http://${at.http}` }, id, token)).status, 201);
+
+  // What is read from files that no import names.
+  for (const path of ["/openapi.json", "/docs", "/.well-known/jwks.json"])
+    assert.equal((await fetch(`http://${at.http}${path}`)).status, 200, path);
 
   const [, ...check] = dockerfile.healthcheck;
   const port = at.admin.split(":")[1];
