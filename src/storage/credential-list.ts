@@ -83,7 +83,10 @@ function statusFits(sql: Sql, status: CredentialStatus | undefined): Fragment {
     case "expired":
       return sql`s.status = ${status} and s.created_at >= coalesce(r.revoked_before, '-infinity')`;
     case "revoked":
-      return sql`s.status = ${status} and s.created_at < r.revoked_before`;
+      return sql`s.status = ${status} and s.created_at < greatest(r.revoked_before, (
+        select max(l.created_at) + interval '1 millisecond' from keyturn.credentials l
+         where l.organization_id = a.organization_id and l.service_account_id = a.id
+           and l.leaked_at is not null and l.deleted_at is null))`;
   }
 }
 

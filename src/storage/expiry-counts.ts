@@ -49,7 +49,7 @@ export async function countExpiries(db: Database, signal: AbortSignal): Promise<
             from keyturn.credentials c
             join keyturn.service_accounts a on a.organization_id = c.organization_id and a.id = c.service_account_id
             join keyturn.organizations o on o.id = c.organization_id
-           where c.deleted_at is null and c.expires_at > statement_timestamp()
+           where c.deleted_at is null and c.leaked_at is null and c.expires_at > statement_timestamp()
              and c.expires_at <= statement_timestamp() + make_interval(days => ${Math.max(...EXPIRY_WINDOWS_DAYS)})
              and c.created_at >= coalesce(keyturn.revoked_before(a, o), '-infinity')) c
           on c.expires_at <= statement_timestamp() + make_interval(days => w.days)

@@ -21,6 +21,15 @@ grant execute on function
   keyturn.rehash_credential,
   keyturn.add_signing_key,
   keyturn.revoke_token,
+  keyturn.report_leaked_credential,
+  -- What tells events to the webhook.
+  keyturn.want_events,
+  keyturn.tell_expiring_credentials,
+  keyturn.tell_refused_uses,
+  keyturn.claim_events,
+  keyturn.accept_event,
+  keyturn.postpone_event,
+  keyturn.give_up_events,
   -- What reads are made of. They run with the caller's rights.
   keyturn.credential_states,
   keyturn.account_credential_states,

@@ -117,6 +117,8 @@ export const credentials = keyturn.table(
     allowedCidrs: cidr("allowed_cidrs").array().notNull().default(sql`'{}'`),
     /** Set by a delete: the row stays for a while, seen by nobody, so that later uses of its secret can be told apart. */
     deletedAt: instant("deleted_at"),
+    /** Set when somebody turned its secret in: revoked from then on, for good. */
+    leakedAt: instant("leaked_at"),
   },
   (table) => [
     primaryKey({
@@ -142,6 +144,10 @@ export const credentials = keyturn.table(
       .where(sql`${table.deletedAt} is null and ${table.createdAt} < 'infinity'`),
     /** Counts those that expire soon, whosever they are. */
     index("credentials_by_expiry_alone").on(table.expiresAt).where(isNull(table.deletedAt)),
+    /** Finds the newest of an account that was turned in, for its list of revoked ones. */
+    index("credentials_leaked")
+      .on(table.organizationId, table.serviceAccountId, table.createdAt)
+      .where(sql`${table.leakedAt} is not null and ${table.deletedAt} is null`),
     /** A secret names its credential, and nothing else. */
     index("credentials_by_id").on(table.id),
     index("credentials_by_deletion").on(table.deletedAt).where(isNotNull(table.deletedAt)),

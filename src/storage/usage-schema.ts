@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { bigint, foreignKey, inet, primaryKey, text } from "drizzle-orm/pg-core";
+import { bigint, foreignKey, index, inet, primaryKey, text } from "drizzle-orm/pg-core";
 import { credentials, instant, keyturn } from "./schema.ts";
 
 /**
@@ -21,6 +21,8 @@ export const credentialUsage = keyturn.table(
     lastRefusedIp: inet("last_refused_ip"),
     lastRefusedUserAgent: text("last_refused_user_agent"),
     refusedCount: bigint("refused_count", { mode: "bigint" }).notNull().default(sql`0`),
+    /** The refused use that the last event told of. */
+    refusedToldAt: instant("refused_told_at"),
   },
   (table) => [
     primaryKey({
@@ -32,5 +34,9 @@ export const credentialUsage = keyturn.table(
       foreignColumns: [credentials.organizationId, credentials.serviceAccountId, credentials.id],
       name: "credential_usage_credential_fk",
     }).onDelete("cascade"),
+    /** Those of which there is something to tell. A use that was allowed touches no column of it. */
+    index("credential_usage_untold")
+      .on(table.lastRefusedAt)
+      .where(sql`${table.lastRefusedAt} > coalesce(${table.refusedToldAt}, '-infinity')`),
   ],
 );

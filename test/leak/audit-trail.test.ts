@@ -82,7 +82,7 @@ const FORBIDDEN = [
   "select from keyturn.audit_events for update",
   "alter table keyturn.audit_events disable trigger all",
   "select keyturn.append_audit_event(null, null, null, null, 'x', 'x', null)",
-  "select keyturn.record_outcome(null, null, null, null, 'x', 'x', null)",
+  "select keyturn.record_outcome(null, null, null, null, 'x', 'x', null, null)",
   "select keyturn.set_organization_status('acme', 'suspended')",
 ];
 

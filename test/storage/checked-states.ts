@@ -29,6 +29,8 @@ const revokeOrganization =
       sql`keyturn.revoke_organization_credentials(${callerOf(sql, account)}, ${sql.array(ids)})`,
     );
   };
+const turnIn: Change = (sql, account, id) =>
+  outcomeOf(sql, sql`keyturn.report_leaked_credential(${callerOf(sql, account)}, ${account.id}, ${id})`);
 const disable: Change = (sql, { organizationId, id }) =>
   sql`update keyturn.service_accounts set status = 'disabled' where organization_id = ${organizationId} and id = ${id}`;
 const setOrganization =
@@ -117,6 +119,16 @@ export const CHECKED_STATES: readonly CheckedState[] = [
   createdAfter("created after its organization's were revoked", revokeOrganization()),
   state("created at the very instant before which its account's are revoked", undefined, {}, revokeBefore(0)),
   state("created a millisecond before that instant", "revoked", {}, revokeBefore(1)),
+  state("turned in by somebody", "revoked", {}, turnIn),
+  state(
+    "turned in, of an account that is exempt from a revocation",
+    "revoked",
+    {},
+    turnIn,
+    revokeOrganization("itself"),
+  ),
+  state("turned in after it had expired", "revoked", { remainingSeconds: -1 }, turnIn),
+  state("turned in and deleted", "deleted", {}, turnIn, deleteIt),
   state("of a disabled account", "service_account_disabled", {}, disable),
   state("of a suspended organization", "organization_suspended", {}, setOrganization("suspended")),
   state(

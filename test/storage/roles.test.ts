@@ -25,6 +25,9 @@ const TABLES = [
   "audit_events",
   "credential_usage",
   "credentials",
+  "event_delivery",
+  "events",
+  "expiry_notices",
   "migrations",
   "organizations",
   "replays",
@@ -34,21 +37,29 @@ const TABLES = [
 ];
 /** They run with the owner's rights: what the server may change, it changes by them. */
 const MUTATIONS = [
+  "accept_event",
   "add_signing_key",
+  "claim_events",
   "create_credential",
   "create_service_account",
   "delete_credential",
   "delete_service_account",
+  "give_up_events",
+  "postpone_event",
   "record_refusals",
   "record_uses",
   "rehash_credential",
+  "report_leaked_credential",
   "revoke_organization_credentials",
   "revoke_service_account_credentials",
   "revoke_token",
   "rotate_credential",
   "sweep",
+  "tell_expiring_credentials",
+  "tell_refused_uses",
   "update_credential_policy",
   "update_service_account",
+  "want_events",
 ];
 /** What reads are made of. They run with the caller's rights. */
 const READS = [
@@ -107,6 +118,8 @@ test("every function fixes its search path or names every schema, and only the m
 /** For tables without an `organization_id`. */
 const CHANGE_OF: Readonly<Record<string, string>> = {
   organizations: "uid = uid",
+  event_delivery: "is_only = true",
+  expiry_notices: "told_credential_id = ''",
   migrations: "hash = ''",
   signing_keys: "kid = 'x'",
 };

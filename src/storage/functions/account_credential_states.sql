@@ -13,14 +13,15 @@ returns setof keyturn.credential_state
 language sql stable
 as $$
   select c.id, c.uid, c.service_account_id, p_service_account_uid,
-         case when c.created_at < p_revoked_before then 'revoked'
+         case when c.created_at < p_revoked_before or c.leaked_at is not null then 'revoked'
               when c.expires_at <= p_now then 'expired'
               when c.not_before > p_now then 'pending'
               else 'active' end,
          c.expires_at, c.created_by, c.created_at, u.last_used_at, u.last_used_ip, c.display_name, c.labels,
          c.not_before, c.hint,
-         keyturn.etag_of(c.uid::text, extract(epoch from c.expires_at)::text, (c.created_at < p_revoked_before)::text),
-         c.expires_at > p_now and (c.created_at < p_revoked_before) is not true,
+         keyturn.etag_of(c.uid::text, extract(epoch from c.expires_at)::text,
+                         (c.created_at < p_revoked_before or c.leaked_at is not null)::text),
+         c.expires_at > p_now and c.leaked_at is null and (c.created_at < p_revoked_before) is not true,
          to_jsonb(c.allowed_cidrs::text[]), u.last_used_user_agent, nullif(u.use_count, 0)
     from keyturn.credentials c
     left join keyturn.credential_usage u

@@ -20,6 +20,6 @@ begin
       from issue_credential(p_caller, p_bounds, locked.account, locked.organization, locked.now_, p_new, p_claim, null, false) i;
   end if;
   perform record_outcome(p_caller, locked.account, p_service_account_id, facts #>> '{credential,id}',
-                         'credential.create', outcome, details_of(facts));
+                         'credential.create', outcome, facts, '{}');
 end
 $$;

@@ -42,6 +42,6 @@ begin
     facts := service_account_facts(account, locked.now_);
   end if;
   perform record_outcome(p_caller, account, p_id, null, 'service_account.create', outcome,
-                         details_of(facts) || jsonb_build_object('new_roles', nullif(to_jsonb(p_roles), '[]')::text));
+                         facts, jsonb_build_object('new_roles', nullif(to_jsonb(p_roles), '[]')::text));
 end
 $$;

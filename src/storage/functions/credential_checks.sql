@@ -11,7 +11,7 @@ as $$
   select q.place, c.organization_id, c.service_account_id, a.uid, c.uid, c.secret_hash, c.expires_at, a.scope, a.scope_id,
          array_to_json(a.roles)::text,
          case when c.deleted_at is not null then 'deleted'
-              when c.created_at < r.revoked_before then 'revoked'
+              when c.created_at < r.revoked_before or c.leaked_at is not null then 'revoked'
               when c.expires_at <= statement_timestamp() then 'expired'
               when c.not_before > statement_timestamp() then 'pending'
               when a.status <> 'active' then 'service_account_disabled'

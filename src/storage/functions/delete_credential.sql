@@ -34,6 +34,6 @@ begin
     end if;
   end if;
   perform record_outcome(p_caller, locked.account, p_service_account_id, p_id, 'credential.delete', outcome,
-                         details_of(facts));
+                         facts, '{}');
 end
 $$;

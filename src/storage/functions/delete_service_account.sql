@@ -22,6 +22,6 @@ begin
       delete from service_accounts where organization_id = p_caller.organization_id and id = p_id;
     end if;
   end if;
-  perform record_outcome(p_caller, account, p_id, null, 'service_account.delete', outcome, details_of(facts));
+  perform record_outcome(p_caller, account, p_id, null, 'service_account.delete', outcome, facts, '{}');
 end
 $$;

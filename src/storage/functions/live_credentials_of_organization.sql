@@ -12,7 +12,7 @@ language sql stable
 set search_path = keyturn, pg_temp
 as $$
   with newest as (
-    select c.service_account_id, c.created_at, c.expires_at from credentials c
+    select c.service_account_id, c.created_at, c.expires_at, c.leaked_at from credentials c
      where c.organization_id = p_organization.id and c.deleted_at is null and c.created_at < 'infinity'
        -- What an earlier revocation has ended, unless it spared some.
        and c.created_at >= case when p_organization.revocation_exemptions = '{}'
@@ -30,6 +30,6 @@ as $$
         select case when (select count(*) from newest) <= 10000 then count(*) end
           from newest n
           join service_accounts a on a.organization_id = p_organization.id and a.id = n.service_account_id
-         where n.expires_at > p_now and a.id <> all (p_exempt_service_account_ids)
+         where n.expires_at > p_now and n.leaked_at is null and a.id <> all (p_exempt_service_account_ids)
            and n.created_at >= coalesce(revoked_before(a, p_organization), '-infinity')))
 $$;

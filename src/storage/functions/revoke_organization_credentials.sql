@@ -37,7 +37,7 @@ begin
        where id = p_caller.organization_id;
     end if;
   end if;
-  perform record_outcome(p_caller, null, null, null, 'credential.revoke_all', outcome, details_of(facts)
-    || jsonb_build_object('exempt_service_account_ids', nullif(array_to_string(p_exempt_service_account_ids, ','), '')));
+  perform record_outcome(p_caller, null, null, null, 'credential.revoke_all', outcome, facts,
+    jsonb_build_object('exempt_service_account_ids', nullif(array_to_string(p_exempt_service_account_ids, ','), '')));
 end
 $$;

@@ -24,6 +24,6 @@ begin
     end if;
   end if;
   perform record_outcome(p_caller, locked.account, p_service_account_id, null, 'credential.revoke_all', outcome,
-                         details_of(facts));
+                         facts, '{}');
 end
 $$;

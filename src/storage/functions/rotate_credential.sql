@@ -41,6 +41,6 @@ begin
     end if;
   end if;
   perform record_outcome(p_caller, locked.account, p_service_account_id, coalesce(facts #>> '{credential,id}', p_id),
-                         'credential.rotate', outcome, details_of(facts));
+                         'credential.rotate', outcome, facts, '{}');
 end
 $$;

@@ -7,7 +7,7 @@ as $$
          to_jsonb(a.roles), a.status, a.created_by, a.created_at, a.updated_at,
          (select count(*) from keyturn.credentials c
            where c.organization_id = a.organization_id and c.service_account_id = a.id and c.deleted_at is null
-             and c.expires_at > p_now and c.created_at >= coalesce(r.revoked_before, '-infinity')),
+             and c.expires_at > p_now and c.leaked_at is null and c.created_at >= coalesce(r.revoked_before, '-infinity')),
          keyturn.etag_of(a.uid::text, a.revision::text),
          r.revoked_before
     from keyturn.service_accounts a

@@ -40,7 +40,7 @@ begin
   end if;
   -- A field that is given back to the server's own value has no value here, and is named all the same.
   perform record_outcome(p_caller, null, null, null, 'credential_policy.update', outcome,
-    details_of(facts) || details_of(p_changes) || jsonb_build_object(
+    facts, details_of(p_changes) || jsonb_build_object(
       'changed_fields', (select string_agg(key, ',' order by key) from jsonb_object_keys(p_changes) key)));
 end
 $$;

@@ -43,7 +43,7 @@ begin
     end if;
   end if;
   perform record_outcome(p_caller, locked.account, p_id, null, 'service_account.update', outcome,
-    details_of(facts) || jsonb_build_object(
+    facts, jsonb_build_object(
       'changed_fields', (select string_agg(key, ',' order by key) from jsonb_object_keys(p_changes) key),
       'new_status', p_changes ->> 'status', 'new_roles', (p_changes -> 'roles')::text));
 end
