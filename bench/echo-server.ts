@@ -28,6 +28,7 @@ const handlers = Object.fromEntries(
 ) as unknown as KernelOptions["handlers"];
 handlers.VerificationService = {
   verifyCredential: async () => ({ result: { case: "principal" as const, value: principal } }),
+  reportLeakedCredential: async () => ({ received: true }),
 };
 
 const caller = {

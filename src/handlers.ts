@@ -11,11 +11,12 @@ import { serviceAccountServiceHandlers } from "./rpc/handlers/service-account-se
 import { tokenServiceHandlers } from "./rpc/handlers/token-service.ts";
 import { verificationServiceHandlers } from "./rpc/handlers/verification-service.ts";
 import type { KernelOptions } from "./rpc/kernel.ts";
-import type { CheckSecret } from "./service/check-secret.ts";
+import type { CheckSecret, RecognizeSecret } from "./service/check-secret.ts";
 import { openAuditEvents } from "./storage/audit-events.ts";
 import { openCredentialPolicies } from "./storage/credential-policies.ts";
 import { openCredentials } from "./storage/credentials.ts";
 import type { Database } from "./storage/database.ts";
+import { openLeakReports } from "./storage/leak-reports.ts";
 import { openServiceAccounts } from "./storage/service-accounts.ts";
 import { openTokenStates } from "./storage/token-states.ts";
 
@@ -25,6 +26,7 @@ export interface HandlerParts {
   readonly keys: DerivedKeys;
   readonly accessTokens: AccessTokens;
   readonly checkSecret: CheckSecret;
+  readonly recognizeSecret: RecognizeSecret;
   /** Seconds before its end in which a credential is said to expire soon. */
   readonly expiryWarningSeconds: number;
   /** Roles that verify for every organization, and so are no organization's to grant. */
@@ -51,7 +53,11 @@ export function createHandlers(parts: HandlerParts): KernelOptions["handlers"] {
       policies: openCredentialPolicies(db, policy),
     }),
     AuditService: auditServiceHandlers({ auditEvents: openAuditEvents(db), pageTokens }),
-    VerificationService: verificationServiceHandlers(checking),
+    VerificationService: verificationServiceHandlers({
+      ...checking,
+      recognizeSecret: parts.recognizeSecret,
+      leakReports: openLeakReports(db),
+    }),
     TokenService: tokenServiceHandlers({
       ...checking,
       accessTokens: parts.accessTokens,

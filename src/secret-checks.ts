@@ -7,7 +7,12 @@ import { createVerifiedSecrets } from "./auth/verified-secrets.ts";
 import type { Config } from "./config.ts";
 import type { Log } from "./observability/log.ts";
 import type { Metrics } from "./observability/metrics.ts";
-import { type CheckSecret, checkSecret } from "./service/check-secret.ts";
+import {
+  type CheckSecret,
+  checkSecret,
+  type RecognizeSecret,
+  recognizeSecret,
+} from "./service/check-secret.ts";
 import { rehash } from "./service/rehash.ts";
 import { openCredentialChecks } from "./storage/credential-checks.ts";
 import { openCredentialHashes } from "./storage/credential-hashes.ts";
@@ -26,6 +31,7 @@ export interface SecretCheckParts {
 
 export interface SecretChecks {
   readonly checkSecret: CheckSecret;
+  readonly recognizeSecret: RecognizeSecret;
   /** Writes down the last uses. What cannot be written then is lost, and the log says so. */
   stop(): Promise<void>;
 }
@@ -61,19 +67,21 @@ export function createSecretChecks(parts: SecretCheckParts): SecretChecks {
   const verified = createVerifiedSecrets(config.verifiedSecretsMax, randomBytes);
   const onError = (err: unknown) => log.defect("", err);
   const usage = startUsageRecorder(db, { intervalMs: USAGE_INTERVAL_MS, onError });
+  const deps = {
+    secretPrefix: config.secretPrefix,
+    tagKeys: keys.secretTag,
+    check: openCredentialChecks(db),
+    matcher: createSecretMatcher(checker, verified),
+    forgeries: createGuessThrottle(SOURCE_LIMIT, THROTTLE_KEYS_MAX, now),
+    sources: createGuessThrottle(SOURCE_LIMIT, THROTTLE_KEYS_MAX, now),
+    credentials: createGuessThrottle(CREDENTIAL_LIMIT, THROTTLE_KEYS_MAX, now),
+    usage,
+    rehash: rehash({ hasher, verified, replaceHash: openCredentialHashes(db), onError }),
+    onChecked: metrics.checked,
+  };
   return {
-    checkSecret: checkSecret({
-      secretPrefix: config.secretPrefix,
-      tagKeys: keys.secretTag,
-      check: openCredentialChecks(db),
-      matcher: createSecretMatcher(checker, verified),
-      forgeries: createGuessThrottle(SOURCE_LIMIT, THROTTLE_KEYS_MAX, now),
-      sources: createGuessThrottle(SOURCE_LIMIT, THROTTLE_KEYS_MAX, now),
-      credentials: createGuessThrottle(CREDENTIAL_LIMIT, THROTTLE_KEYS_MAX, now),
-      usage,
-      rehash: rehash({ hasher, verified, replaceHash: openCredentialHashes(db), onError }),
-      onChecked: metrics.checked,
-    }),
+    checkSecret: checkSecret(deps),
+    recognizeSecret: recognizeSecret(deps),
     async stop() {
       usage.stop();
       await usage.flush().catch(onError);

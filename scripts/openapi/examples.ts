@@ -63,6 +63,10 @@ export const EXAMPLES: Readonly<Record<string, OperationExamples>> = {
       dryRun: { summary: "Whom it would hit", value: { maxLifetime: "7776000s", validateOnly: true } },
     },
   },
+  reportLeakedCredential: {
+    requests: { found: { value: { clientSecret: "plt_cs_cred-001_x9y8z7w6v5u4..." } } },
+    answers: { always: { value: { received: true } } },
+  },
   mintToken: { requests: TOKEN_REQUESTS },
   introspectToken: INTROSPECTED,
   revokeToken: TOKEN,

@@ -75,6 +75,7 @@ export const ACCESS = {
   },
   VerificationService: {
     verifyCredential: row("verifier", "credential.verify"),
+    reportLeakedCredential: { ...row("public", "credential.report_leak"), changes: true },
   },
   TokenService: {
     mintToken: row("public", "token.mint"),

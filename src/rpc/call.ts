@@ -107,7 +107,7 @@ function shaved(budgetMs: number): number {
 }
 
 /** Whole milliseconds that are left for work. */
-function budgetMsOf(call: Call): number {
+export function budgetMsOf(call: Call): number {
   return Math.max(0, Math.floor(call.deadlineAt - performance.now()));
 }
 

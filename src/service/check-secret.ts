@@ -49,30 +49,61 @@ export type CheckOutcome =
 
 export type CheckSecret = (presented: PresentedSecret, signal: AbortSignal) => Promise<CheckOutcome>;
 
+/** A secret that is right, whether it holds or not. */
+interface Recognized {
+  readonly kind: "recognized";
+  readonly presented: PresentedSecret;
+  readonly found: CheckedCredential;
+}
+
+type Unrecognized = Exclude<CheckOutcome, { readonly kind: "verified" }>;
+
+/** Whose secret it is, though it may hold no more: for those who turn it in. */
+export type RecognizeSecret = (
+  presented: PresentedSecret,
+  signal: AbortSignal,
+) => Promise<Recognized | Unrecognized>;
+
 /**
  * Says whose secret it is. In this order: the checksum and the tag, which need neither database nor argon2; hash and live
  * state in one read; argon2, or nothing when this process knows the match. Whatever is wrong, the answer is the same, and
  * for a secret that this server made it takes the same time.
  * @throws FaultError unavailable, deadline_exceeded, cancelled: never an answer about the secret.
  */
-export const checkSecret =
-  (deps: CheckSecretDeps): CheckSecret =>
+export const checkSecret = (deps: CheckSecretDeps): CheckSecret => {
+  const recognize = recognizeSecret(deps);
+  return async (asked, signal) => {
+    const outcome = await recognize(asked, signal);
+    if (outcome.kind !== "recognized") return outcome;
+    const { presented, found } = outcome;
+    const { principal } = found;
+    const refusal = refusalOf(presented, found);
+    tell(deps, asked, refusal ?? "verified", principal.credentialId);
+    if (refusal !== undefined) {
+      if (refusal === found.refusal) deps.usage.refused(principal, presented, refusal);
+      return { kind: "refused" };
+    }
+    deps.usage.used(principal, presented);
+    deps.rehash(presented.secret, found);
+    return { kind: "verified", principal };
+  };
+};
+
+/** The same without the last question, whether the secret holds. Tells of those alone that are not right. */
+export const recognizeSecret =
+  (deps: CheckSecretDeps): RecognizeSecret =>
   async (asked, signal) => {
     // What PostgreSQL does not take for an address would fail the statement that others share.
     const address = asked.address === undefined ? undefined : canonicalAddress(asked.address);
     const presented = { ...asked, address };
     const source = address === undefined ? undefined : `${asked.asker} ${sourceKeyOf(address)}`;
     const parsed = parseSecret(presented.secret, deps.secretPrefix);
-    const tell = (word: CheckOutcome["kind"] | Refusal) => {
-      deps.onChecked(word);
-      asked.tell({ credentialId: parsed?.credentialId, refusal: word === "verified" ? undefined : word });
-    };
-    const throttled = (delayMs: number): CheckOutcome => {
-      tell("throttled");
+    const throttled = (delayMs: number): Unrecognized => {
+      tell(deps, asked, "throttled", parsed?.credentialId);
       return { kind: "throttled", delayMs };
     };
-    const refused = (refusal: Refusal): CheckOutcome => {
-      tell(refusal);
+    const refused = (refusal: Refusal): Unrecognized => {
+      tell(deps, asked, refusal, parsed?.credentialId);
       return { kind: "refused" };
     };
     if (parsed === undefined || !tagMatches(parsed, deps.tagKeys)) {
@@ -88,17 +119,18 @@ export const checkSecret =
     const match = await matchOf(deps, presented, found, guessesOf(deps, { source, guesser }), signal);
     if (match === "mismatch") return refused(found === undefined ? "unknown" : "wrong");
     if (match !== "match") return throttled(match);
-    const right = found as CheckedCredential;
-    const refusal = refusalOf(presented, right);
-    if (refusal !== undefined) {
-      if (refusal === right.refusal) deps.usage.refused(right.principal, presented, refusal);
-      return refused(refusal);
-    }
-    deps.usage.used(right.principal, presented);
-    deps.rehash(presented.secret, right);
-    tell("verified");
-    return { kind: "verified", principal: right.principal };
+    return { kind: "recognized", presented, found: found as CheckedCredential };
   };
+
+function tell(
+  { onChecked }: CheckSecretDeps,
+  asked: PresentedSecret,
+  word: CheckOutcome["kind"] | Refusal,
+  credentialId: string | undefined,
+): void {
+  onChecked(word);
+  asked.tell({ credentialId, refusal: word === "verified" ? undefined : word });
+}
 
 /** What one asker has guessed from one place, altogether and at one credential. */
 function guessesOf(

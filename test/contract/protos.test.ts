@@ -16,7 +16,10 @@ import {
   MintTokenResponseSchema,
   RevokeTokenRequestSchema,
 } from "../../gen/keyturn/v1/token_service_pb.ts";
-import { VerifyCredentialRequestSchema } from "../../gen/keyturn/v1/verification_service_pb.ts";
+import {
+  ReportLeakedCredentialRequestSchema,
+  VerifyCredentialRequestSchema,
+} from "../../gen/keyturn/v1/verification_service_pb.ts";
 import { ACCESS } from "../../src/rpc/access.ts";
 import { SERVICES } from "../../src/rpc/services.ts";
 
@@ -28,8 +31,12 @@ const messages: DescMessage[] = files.flatMap((file) => file.messages);
 
 /** The only messages that may ever carry a secret out. */
 const SECRET_BEARERS = [CreateCredentialResponseSchema, RotateCredentialResponseSchema];
-/** The only ones that carry one in: those of its owner, and of whoever it was presented to. */
-const SECRET_TAKERS = [MintTokenRequestSchema, VerifyCredentialRequestSchema];
+/** The only ones that carry one in: those of its owner, of whoever it was presented to, and of whoever has found it. */
+const SECRET_TAKERS = [
+  MintTokenRequestSchema,
+  ReportLeakedCredentialRequestSchema,
+  VerifyCredentialRequestSchema,
+];
 /** The only ones with an access token. */
 const TOKEN_BEARERS = [IntrospectTokenRequestSchema, MintTokenResponseSchema, RevokeTokenRequestSchema];
 

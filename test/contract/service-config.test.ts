@@ -14,7 +14,12 @@ const config = JSON.parse(readFileSync("service_config.json", "utf8")) as { meth
 const names = config.methodConfig.flatMap(({ name }) => name);
 
 /** They change something, and are repeated all the same: the second call changes nothing more. */
-const REPEATABLE_CHANGES = ["DeleteCredential", "DeleteServiceAccount", "RevokeToken"];
+const REPEATABLE_CHANGES = [
+  "DeleteCredential",
+  "DeleteServiceAccount",
+  "ReportLeakedCredential",
+  "RevokeToken",
+];
 
 const methods = Object.entries(SERVICES).flatMap(([name, service]) =>
   Object.values(service.method).map((method) => {

@@ -113,6 +113,7 @@ const GOOD: Readonly<Record<string, () => Calls | Promise<Calls>>> = {
     [200, { body: { maxActiveCredentials: 4 } }],
   ],
   listAuditEvents: () => [[200, { query: { orderBy: "occurred_at desc", since: "2020-01-01T00:00:00Z" } }]],
+  reportLeakedCredential: () => [[200, { body: { clientSecret: "plt_cs_found_somewhere" } }]],
   mintToken: () => [
     [200, { form: asClient() }],
     [200, { body: asClient() }],
@@ -143,9 +144,9 @@ test("every operation of the document is called here", () => {
   assert.deepEqual(Object.keys(GOOD).toSorted(), OPERATIONS.map(({ operationId }) => operationId).toSorted());
 });
 
-/** What the published reference has; the rest is ours, and shown to the platform's own only. */
+/** What the published reference has, and what everybody may call; the rest is ours, and shown to the platform's own only. */
 const PUBLISHED =
-  /^(create|list|get|delete|update)(Credentials?|ServiceAccounts?)$|Token(Alias)?$|^get(KeySet|ServerMetadata|OpenidConfiguration)$/;
+  /^(create|list|get|delete|update)(Credentials?|ServiceAccounts?)$|Token(Alias)?$|^reportLeakedCredential$|^get(KeySet|ServerMetadata|OpenidConfiguration)$/;
 
 test("operations of the published reference are public, and those beyond it internal", () => {
   for (const { operationId, visibility } of OPERATIONS)

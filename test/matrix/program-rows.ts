@@ -4,6 +4,9 @@ import { DENIED, INVALID_CLIENT, OK } from "./matrix-verdicts.ts";
 /** What is asked about is never anything that there is: here it counts who may ask. */
 const NONSENSE = "nonsense";
 
+const invalid = { own: INVALID_CLIENT };
+const allowed = { own: OK };
+
 export const VERIFICATION_ROWS = {
   verifyCredential: {
     action: "credential.verify",
@@ -23,10 +26,25 @@ export const VERIFICATION_ROWS = {
       },
     ],
   },
+  reportLeakedCredential: {
+    action: "credential.report_leak",
+    trail: "denials",
+    asks: [
+      {
+        request: () => ({ clientSecret: NONSENSE }),
+        answers: {
+          anonymous: allowed,
+          member: allowed,
+          verifier: allowed,
+          platformVerifier: allowed,
+          administrator: allowed,
+          anotherAdministrator: allowed,
+          deletedAdministrator: allowed,
+        },
+      },
+    ],
+  },
 } as const satisfies RowsOf<"VerificationService">;
-
-const invalid = { own: INVALID_CLIENT };
-const allowed = { own: OK };
 
 export const TOKEN_ROWS = {
   mintToken: {

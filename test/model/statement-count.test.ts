@@ -159,6 +159,7 @@ const COURSES: { readonly [S in ServiceName]: Readonly<Record<RpcName<S>, readon
   },
   VerificationService: {
     verifyCredential: [["", async () => ({ clientSecret: (await issued()).clientSecret })]],
+    reportLeakedCredential: [["", async () => ({ clientSecret: (await issued()).clientSecret })]],
   },
   TokenService: {
     mintToken: [["", grant]],
@@ -184,11 +185,14 @@ for (const { service, rpc } of RPCS) {
 
   const isForPrograms = ["VerificationService", "TokenService"].includes(service);
 
-  test(`${rpc} costs one statement, whatever becomes of it`, async () => {
+  // What it is about is known only once argon2 has looked at the secret, and that is no work for a database.
+  const statements = rpc === "reportLeakedCredential" ? 2 : 1;
+
+  test(`${rpc} costs ${statements === 1 ? "one statement" : "two statements"}, whatever becomes of it`, async () => {
     for (const [reason, request] of courses) {
       // Now and then the server writes down uses, or counts what expires, in between.
       const costs = Math.min(...(await costsOf(service, rpc, reason, request)));
-      assert.equal(costs, 1, `${reason} ${request}`);
+      assert.equal(costs, statements, `${reason} ${request}`);
     }
   });
   if (isForPrograms) continue;

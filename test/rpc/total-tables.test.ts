@@ -63,6 +63,7 @@ test("an RPC without a handler, and a handler without an RPC, do not compile", (
 /** Whom an RPC is for, if not for administrators alone. */
 const MAY: Readonly<Record<string, Access>> = {
   verifyCredential: "verifier",
+  reportLeakedCredential: "public",
   mintToken: "public",
   introspectToken: "verifier_or_administrator",
   revokeToken: "verifier_or_administrator",

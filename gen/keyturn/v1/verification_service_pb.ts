@@ -5,6 +5,7 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import { file_google_api_field_behavior } from "../../google/api/field_behavior_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
@@ -16,7 +17,49 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file keyturn/v1/verification_service.proto.
  */
 export const file_keyturn_v1_verification_service: GenFile = /*@__PURE__*/
-  fileDesc("CiVrZXl0dXJuL3YxL3ZlcmlmaWNhdGlvbl9zZXJ2aWNlLnByb3RvEgprZXl0dXJuLnYxIqUBChdWZXJpZnlDcmVkZW50aWFsUmVxdWVzdBInCg1jbGllbnRfc2VjcmV0GAEgASgJQhCAAQHgQQK6SAdyBRABGIAIEh4KCWNsaWVudF9pZBgCIAEoCUIL4EEBukgFcgMY/wESIAoJc291cmNlX2lwGAMgASgJQg3gQQG6SAfYAQFyAnABEh8KCnVzZXJfYWdlbnQYBCABKAlCC+BBAbpIBXIDGIAIIowBChhWZXJpZnlDcmVkZW50aWFsUmVzcG9uc2USLwoJcHJpbmNpcGFsGAEgASgLMhUua2V5dHVybi52MS5QcmluY2lwYWxCA+BBA0gAEjUKB3JlZnVzYWwYAiABKAsyHS5rZXl0dXJuLnYxLkNyZWRlbnRpYWxSZWZ1c2FsQgPgQQNIAEIICgZyZXN1bHQi0AIKCVByaW5jaXBhbBIcCg9vcmdhbml6YXRpb25faWQYASABKAlCA+BBAxIfChJzZXJ2aWNlX2FjY291bnRfaWQYAiABKAlCA+BBAxIgChNzZXJ2aWNlX2FjY291bnRfdWlkGAMgASgJQgPgQQMSFgoJY2xpZW50X2lkGAQgASgJQgPgQQMSGgoNY3JlZGVudGlhbF9pZBgFIAEoCUID4EEDEjMKBXNjb3BlGAYgASgOMh8ua2V5dHVybi52MS5TZXJ2aWNlQWNjb3VudFNjb3BlQgPgQQMSFQoIc2NvcGVfaWQYByABKAlCA+BBAxISCgVyb2xlcxgIIAMoCUID4EEDEjMKCmV4cGlyZXNfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgPgQQMSGQoMZXhwaXJlc19zb29uGAogASgIQgPgQQMiEwoRQ3JlZGVudGlhbFJlZnVzYWwydAoTVmVyaWZpY2F0aW9uU2VydmljZRJdChBWZXJpZnlDcmVkZW50aWFsEiMua2V5dHVybi52MS5WZXJpZnlDcmVkZW50aWFsUmVxdWVzdBokLmtleXR1cm4udjEuVmVyaWZ5Q3JlZGVudGlhbFJlc3BvbnNlYgZwcm90bzM", [file_buf_validate_validate, file_google_api_field_behavior, file_google_protobuf_timestamp, file_keyturn_v1_service_account]);
+  fileDesc("CiVrZXl0dXJuL3YxL3ZlcmlmaWNhdGlvbl9zZXJ2aWNlLnByb3RvEgprZXl0dXJuLnYxIkgKHVJlcG9ydExlYWtlZENyZWRlbnRpYWxSZXF1ZXN0EicKDWNsaWVudF9zZWNyZXQYASABKAlCEIABAeBBArpIB3IFEAEYgAgiNwoeUmVwb3J0TGVha2VkQ3JlZGVudGlhbFJlc3BvbnNlEhUKCHJlY2VpdmVkGAEgASgIQgPgQQMipQEKF1ZlcmlmeUNyZWRlbnRpYWxSZXF1ZXN0EicKDWNsaWVudF9zZWNyZXQYASABKAlCEIABAeBBArpIB3IFEAEYgAgSHgoJY2xpZW50X2lkGAIgASgJQgvgQQG6SAVyAxj/ARIgCglzb3VyY2VfaXAYAyABKAlCDeBBAbpIB9gBAXICcAESHwoKdXNlcl9hZ2VudBgEIAEoCUIL4EEBukgFcgMYgAgijAEKGFZlcmlmeUNyZWRlbnRpYWxSZXNwb25zZRIvCglwcmluY2lwYWwYASABKAsyFS5rZXl0dXJuLnYxLlByaW5jaXBhbEID4EEDSAASNQoHcmVmdXNhbBgCIAEoCzIdLmtleXR1cm4udjEuQ3JlZGVudGlhbFJlZnVzYWxCA+BBA0gAQggKBnJlc3VsdCLQAgoJUHJpbmNpcGFsEhwKD29yZ2FuaXphdGlvbl9pZBgBIAEoCUID4EEDEh8KEnNlcnZpY2VfYWNjb3VudF9pZBgCIAEoCUID4EEDEiAKE3NlcnZpY2VfYWNjb3VudF91aWQYAyABKAlCA+BBAxIWCgljbGllbnRfaWQYBCABKAlCA+BBAxIaCg1jcmVkZW50aWFsX2lkGAUgASgJQgPgQQMSMwoFc2NvcGUYBiABKA4yHy5rZXl0dXJuLnYxLlNlcnZpY2VBY2NvdW50U2NvcGVCA+BBAxIVCghzY29wZV9pZBgHIAEoCUID4EEDEhIKBXJvbGVzGAggAygJQgPgQQMSMwoKZXhwaXJlc19hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCA+BBAxIZCgxleHBpcmVzX3Nvb24YCiABKAhCA+BBAyITChFDcmVkZW50aWFsUmVmdXNhbDKWAgoTVmVyaWZpY2F0aW9uU2VydmljZRJdChBWZXJpZnlDcmVkZW50aWFsEiMua2V5dHVybi52MS5WZXJpZnlDcmVkZW50aWFsUmVxdWVzdBokLmtleXR1cm4udjEuVmVyaWZ5Q3JlZGVudGlhbFJlc3BvbnNlEp8BChZSZXBvcnRMZWFrZWRDcmVkZW50aWFsEikua2V5dHVybi52MS5SZXBvcnRMZWFrZWRDcmVkZW50aWFsUmVxdWVzdBoqLmtleXR1cm4udjEuUmVwb3J0TGVha2VkQ3JlZGVudGlhbFJlc3BvbnNlIi6C0+STAig6ASoiIy92MS9yZWdpb25zL2dsb2JhbC9hdXRoL3JlcG9ydC1sZWFrYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_timestamp, file_keyturn_v1_service_account]);
+
+/**
+ * Turns in a secret.
+ *
+ * @generated from message keyturn.v1.ReportLeakedCredentialRequest
+ */
+export type ReportLeakedCredentialRequest = Message<"keyturn.v1.ReportLeakedCredentialRequest"> & {
+  /**
+   * The client secret, character for character and nothing else.
+   *
+   * @generated from field: string client_secret = 1;
+   */
+  clientSecret: string;
+};
+
+/**
+ * Describes the message keyturn.v1.ReportLeakedCredentialRequest.
+ * Use `create(ReportLeakedCredentialRequestSchema)` to create a new message.
+ */
+export const ReportLeakedCredentialRequestSchema: GenMessage<ReportLeakedCredentialRequest> = /*@__PURE__*/
+  messageDesc(file_keyturn_v1_verification_service, 0);
+
+/**
+ * Thanks. It says nothing about what was sent.
+ *
+ * @generated from message keyturn.v1.ReportLeakedCredentialResponse
+ */
+export type ReportLeakedCredentialResponse = Message<"keyturn.v1.ReportLeakedCredentialResponse"> & {
+  /**
+   * True, whatever was sent.
+   *
+   * @generated from field: bool received = 1;
+   */
+  received: boolean;
+};
+
+/**
+ * Describes the message keyturn.v1.ReportLeakedCredentialResponse.
+ * Use `create(ReportLeakedCredentialResponseSchema)` to create a new message.
+ */
+export const ReportLeakedCredentialResponseSchema: GenMessage<ReportLeakedCredentialResponse> = /*@__PURE__*/
+  messageDesc(file_keyturn_v1_verification_service, 1);
 
 /**
  * Asks whose secret it is.
@@ -59,7 +102,7 @@ export type VerifyCredentialRequest = Message<"keyturn.v1.VerifyCredentialReques
  * Use `create(VerifyCredentialRequestSchema)` to create a new message.
  */
 export const VerifyCredentialRequestSchema: GenMessage<VerifyCredentialRequest> = /*@__PURE__*/
-  messageDesc(file_keyturn_v1_verification_service, 0);
+  messageDesc(file_keyturn_v1_verification_service, 2);
 
 /**
  * Whose secret it is, or that it is refused.
@@ -96,7 +139,7 @@ export type VerifyCredentialResponse = Message<"keyturn.v1.VerifyCredentialRespo
  * Use `create(VerifyCredentialResponseSchema)` to create a new message.
  */
 export const VerifyCredentialResponseSchema: GenMessage<VerifyCredentialResponse> = /*@__PURE__*/
-  messageDesc(file_keyturn_v1_verification_service, 1);
+  messageDesc(file_keyturn_v1_verification_service, 3);
 
 /**
  * The service account that a secret authenticates.
@@ -180,7 +223,7 @@ export type Principal = Message<"keyturn.v1.Principal"> & {
  * Use `create(PrincipalSchema)` to create a new message.
  */
 export const PrincipalSchema: GenMessage<Principal> = /*@__PURE__*/
-  messageDesc(file_keyturn_v1_verification_service, 2);
+  messageDesc(file_keyturn_v1_verification_service, 4);
 
 /**
  * The one refusal. It has no fields, so that it tells nothing.
@@ -195,11 +238,11 @@ export type CredentialRefusal = Message<"keyturn.v1.CredentialRefusal"> & {
  * Use `create(CredentialRefusalSchema)` to create a new message.
  */
 export const CredentialRefusalSchema: GenMessage<CredentialRefusal> = /*@__PURE__*/
-  messageDesc(file_keyturn_v1_verification_service, 3);
+  messageDesc(file_keyturn_v1_verification_service, 5);
 
 /**
- * Checks client secrets for services that authenticate their own callers with them. Callers have a verifier's role. Every
- * call can also end in UNAUTHENTICATED, PERMISSION_DENIED, INVALID_ARGUMENT, UNAVAILABLE, DEADLINE_EXCEEDED and CANCELLED:
+ * Checks client secrets for services that authenticate their own callers with them, and takes in those that were found where
+ * they should not be. Every call can also end in UNAUTHENTICATED, PERMISSION_DENIED, INVALID_ARGUMENT, UNAVAILABLE, DEADLINE_EXCEEDED and CANCELLED:
  * none of them says anything about the secret.
  *
  * @generated from service keyturn.v1.VerificationService
@@ -211,7 +254,7 @@ export const VerificationService: GenService<{
    * that the caller does not verify for gets one and the same refusal. State is read from the database each time, so a
    * delete holds for the very next check, on every replica.
    *
-   * Not at the REST edge.
+   * Callers have a verifier's role. Not at the REST edge.
    *
    * @generated from rpc keyturn.v1.VerificationService.VerifyCredential
    */
@@ -219,6 +262,22 @@ export const VerificationService: GenService<{
     methodKind: "unary";
     input: typeof VerifyCredentialRequestSchema;
     output: typeof VerifyCredentialResponseSchema;
+  },
+  /**
+   * Turns in a client secret that was found where it should not be: in a repository, a log, a paste. Its credential is
+   * revoked at once and for good, on every replica, and shown as such; nothing makes it hold again. The organization sees
+   * it in its audit trail (`credential.report_leak`, by `anonymous` of `keyturn`), and is told by an event. Once only: to turn
+   * it in again changes nothing.
+   *
+   * Callers need no bearer token: whoever holds a secret may turn it in. The answer is one and the same whatever was sent, and
+   * comes once the credential is revoked. Errors: RESOURCE_EXHAUSTED (TOO_MANY_ATTEMPTS).
+   *
+   * @generated from rpc keyturn.v1.VerificationService.ReportLeakedCredential
+   */
+  reportLeakedCredential: {
+    methodKind: "unary";
+    input: typeof ReportLeakedCredentialRequestSchema;
+    output: typeof ReportLeakedCredentialResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_keyturn_v1_verification_service, 0);
