@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { type PartialConfig, readPartialConfig } from "../config-partial.ts";
 import { examineDatabase } from "../storage/database-examination.ts";
+import { examineCertificates } from "./doctor/certificates.ts";
 import { examineConfiguration } from "./doctor/configuration.ts";
 import { judgeDatabase } from "./doctor/database.ts";
 import { judgeFailure } from "./doctor/database-failure.ts";
@@ -27,6 +28,7 @@ export async function runDoctor(terminal: Terminal, options: DoctorOptions): Pro
   const findings = [
     ...examineConfiguration(terminal.env, config),
     ...examineRootKey(terminal.env, config.settings),
+    ...examineCertificates(terminal.env, config, new Date()),
     ...(await examineDoors(config.settings)),
     ...(options.offline ? [] : await examineSurroundings(config)),
   ];

@@ -101,7 +101,7 @@ async function binding({ variable, host, port }: Door): Promise<Finding> {
         "port_in_use",
         variable,
         `something listens at ${where} already`,
-        "end it, or take another port",
+        "end it, unless it is the server that this is about, or take another port",
       );
     case "EACCES":
       return wrong("port_denied", variable, `this user may not open ${where}`, "take a port above 1023");

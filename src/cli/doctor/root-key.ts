@@ -1,9 +1,7 @@
-import { statSync } from "node:fs";
 import type { Settings } from "../../config-schema.ts";
 import { type Finding, ok, wrong } from "./finding.ts";
+import { privateFileFindings } from "./private-file.ts";
 
-const READ_BY_OTHERS = 0o004;
-const WRITTEN_BY_OTHERS = 0o022;
 /** 32 random bytes have about 30 different ones; fewer than this were typed. */
 const DISTINCT_BYTES_MIN = 16;
 
@@ -16,7 +14,7 @@ export function examineRootKey(
   const where = file === undefined ? "KEYTURN_ROOT_KEY" : "KEYTURN_ROOT_KEY_FILE";
   const keys = settings.KEYTURN_ROOT_KEY;
   const findings = [
-    ...(file === undefined ? [] : fileFindings(where, file)),
+    ...(file === undefined ? [] : privateFileFindings("root_key", where, file)),
     ...(keys ?? []).flatMap((key, index) =>
       new Set(key.export()).size < DISTINCT_BYTES_MIN
         ? [
@@ -37,34 +35,5 @@ export function examineRootKey(
       where,
       keys.length === 1 ? "one root key" : `${keys.length} root keys, the first is current`,
     ),
-  ];
-}
-
-function fileFindings(where: string, file: string): Finding[] {
-  const stat = statSync(file, { throwIfNoEntry: false });
-  if (stat === undefined) return [];
-  const mode = stat.mode & 0o777;
-  const todo = "chmod 600, or 440 with a group of the servers' own";
-  return [
-    ...(mode & READ_BY_OTHERS
-      ? [
-          wrong(
-            "root_key_readable",
-            where,
-            `everybody on this machine can read it (mode ${mode.toString(8)})`,
-            todo,
-          ),
-        ]
-      : []),
-    ...(mode & WRITTEN_BY_OTHERS
-      ? [
-          wrong(
-            "root_key_writable",
-            where,
-            `others than its owner can write it (mode ${mode.toString(8)})`,
-            todo,
-          ),
-        ]
-      : []),
   ];
 }
