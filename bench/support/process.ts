@@ -29,10 +29,16 @@ export function start(
   });
   const lines: string[] = [];
   const listeners = new Set<(line: string) => void>();
-  createInterface({ input: child.stdout as NodeJS.ReadableStream }).on("line", (line) => {
+  const output = child.stdout as NodeJS.ReadableStream;
+  const reader = createInterface({ input: output }).on("line", (line) => {
     if (lines.length < 100) lines.push(line);
     for (const listener of listeners) listener(line);
   });
+  /** What a server logs from then on is thrown away unread: to look at a line a call would be a part of the load. */
+  const lookAway = () => {
+    reader.close();
+    output.resume();
+  };
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const pid = child.pid as number;
   return {
@@ -48,6 +54,7 @@ export function start(
           const json = parsed(line);
           if (json === undefined || !fits(json)) return;
           listeners.delete(look);
+          if (listeners.size === 0) lookAway();
           resolve(json as T);
         };
         listeners.add(look);
