@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import { createCertificateCallers } from "./auth/certificate-callers.ts";
 import { createHasher } from "./auth/hasher.ts";
 import type { KeySet } from "./auth/key-set.ts";
 import { createMint } from "./auth/mint.ts";
@@ -88,6 +89,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
   const kernel = createKernel({
     handlers: createHandlers({ ...config, ...checks, ...signing, db, mint, keys }),
     verifyToken,
+    callerOfCertificate: createCertificateCallers(config.certificateCallers, Date.now),
     roles: config,
     recordRefusal: recordRefusal({
       writeRefusal: openRefusalRecorder(db, LIMITS.refusalRecordMsMax),
@@ -151,7 +153,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     if ((login.excessive() ?? []).length > 0)
       throw new Error("take a database login that is made for servers");
     const addresses = await doors.openToCallers();
-    signing.opened(`http://${addresses.http}`);
+    signing.opened(`${config.tls.http === undefined ? "http" : "https"}://${addresses.http}`);
     for (const keySet of keySets.values()) keySet.ready().catch(() => {});
     return {
       addresses,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { certificateCallers } from "./config-certificate-callers.ts";
 import { audience, issuerName, issuers, lifetime, list, MISSING, required, words } from "./config-values.ts";
 import { variable } from "./config-variable.ts";
 
@@ -37,6 +38,16 @@ export const callerVariables = (production: boolean) => ({
   KEYTURN_PLATFORM_VERIFIER_ROLES: variable(words("platform-verifier"), {
     meaning:
       "roles that may do so for every organization; no administrator can grant one to a service account",
+  }),
+});
+
+/** Which services are known by their certificates. */
+export const certificateVariables = () => ({
+  KEYTURN_CLIENT_CERTIFICATE_CALLERS: variable(certificateCallers.optional(), {
+    meaning:
+      "who a service is that sends no bearer token and shows a certificate with this name (SAN), where the door has a client CA (docs/adr/0017)",
+    form: 'JSON: `{"URI:spiffe://example.org/gateway":{"organization":"acme","roles":["verifier"]}}`',
+    standard: "none",
   }),
 });
 

@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { accessTokenVariables, callerVariables } from "./config-callers.ts";
+import { accessTokenVariables, callerVariables, certificateVariables } from "./config-callers.ts";
 import { credentialVariables, secretVariables } from "./config-credentials.ts";
 import { doorVariables } from "./config-doors.ts";
+import { tlsVariables } from "./config-tls.ts";
 import { databaseUrl, MISSING, required, whole } from "./config-values.ts";
 import { variable } from "./config-variable.ts";
 
@@ -32,8 +33,8 @@ const logVariables = () => ({
 /** Every variable, in the groups of docs/configuration.md. What is required in production may be absent elsewhere. */
 export const variablesOf = (production: boolean, cores: number) => ({
   storage: storageVariables(production),
-  doors: doorVariables(production),
-  callers: callerVariables(production),
+  doors: { ...doorVariables(production), ...tlsVariables() },
+  callers: { ...callerVariables(production), ...certificateVariables() },
   accessTokens: accessTokenVariables(production),
   secrets: secretVariables(production, cores),
   credentials: credentialVariables(),

@@ -1,5 +1,7 @@
+import type { CertificateCaller } from "./auth/certificate-callers.ts";
 import type { KeyRing } from "./auth/root-keys.ts";
 import { type Settings, schemaOf } from "./config-schema.ts";
+import { type TlsConfig, tlsConfigOf, tlsMistakes } from "./config-tls.ts";
 import { databaseUrl, type Env, lifetimeMistakes, readRootKeyText, rootKeys } from "./config-values.ts";
 import type { CredentialPolicy } from "./domain/policy.ts";
 
@@ -12,6 +14,11 @@ export interface Config {
   readonly grpcPort: number;
   readonly httpPort: number;
   readonly adminPort: number;
+  readonly tls: TlsConfig;
+  /** How often the files of certificates are looked at. */
+  readonly certificateReloadMs: number;
+  /** Callers by a name in their client certificate. */
+  readonly certificateCallers: ReadonlyMap<string, CertificateCaller>;
   /** Addresses and CIDRs of those whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
   /** Undefined outside production: the embedded database. */
@@ -81,10 +88,11 @@ export function readConfig(env: Env, deps: ConfigDeps): ConfigResult {
       .filter(({ name }) => name !== "KEYTURN_ROOT_KEY" || rootKey.problem === undefined)
       .map(({ name, message }) => `${name === "KEYTURN_ROOT_KEY" ? rootKey.name : name} ${message}`),
     ...lifetimeMistakes(set),
+    ...tlsMistakes(set, deps.readFile),
     ...modeMistakes(set),
   ];
   if (mistakes.length > 0 || parsed.data === undefined) return { mistakes };
-  return { config: toConfig(production, parsed.data) };
+  return { config: toConfig(production, parsed.data, tlsConfigOf(set)) };
 }
 
 /** What `keyturn migrate` needs: the database, with its owner's login, and nothing else that a server keeps secret. */
@@ -124,7 +132,7 @@ function withoutEmpty(env: Env): Env {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
 }
 
-function toConfig(production: boolean, settings: Settings): Config {
+function toConfig(production: boolean, settings: Settings, tls: TlsConfig): Config {
   const oidcAudiences = Object.freeze(settings.KEYTURN_OIDC_AUDIENCE ?? ["keyturn"]);
   return Object.freeze({
     production,
@@ -133,6 +141,9 @@ function toConfig(production: boolean, settings: Settings): Config {
     grpcPort: settings.KEYTURN_GRPC_PORT,
     httpPort: settings.KEYTURN_HTTP_PORT,
     adminPort: settings.KEYTURN_ADMIN_PORT,
+    tls,
+    certificateReloadMs: settings.KEYTURN_CERTIFICATE_RELOAD * 1000,
+    certificateCallers: settings.KEYTURN_CLIENT_CERTIFICATE_CALLERS ?? new Map(),
     trustedProxies: Object.freeze(settings.KEYTURN_TRUSTED_PROXIES),
     databaseUrl: settings.DATABASE_URL,
     databaseConnectionsMax: settings.KEYTURN_DATABASE_CONNECTIONS_MAX,

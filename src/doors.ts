@@ -4,6 +4,7 @@ import { createClientAddress } from "./door/client-address.ts";
 import { openGrpcDoor } from "./door/grpc.ts";
 import { openHttpDoor } from "./door/http.ts";
 import type { OpenDoor, OpenHttpServer } from "./door/http-server.ts";
+import { type DoorTls, openDoorTls, type TlsEvent, type TlsFiles } from "./door/tls.ts";
 import type { WellKnown } from "./door/well-known.ts";
 import { LIMITS } from "./limits.ts";
 import type { Log } from "./observability/log.ts";
@@ -32,21 +33,52 @@ export interface Doors {
 
 export async function openDoors(parts: DoorsParts): Promise<Doors> {
   const { config, metrics, readiness } = parts;
-  const admin = await openAdminDoor({ host: config.adminHost, port: config.adminPort, metrics, readiness });
+  const tls = await openTls(parts);
+  const admin = await openAdminDoor({
+    host: config.adminHost,
+    port: config.adminPort,
+    tls: tls.admin,
+    metrics,
+    readiness,
+  });
   let grpc: OpenDoor | undefined;
   let http: OpenHttpServer | undefined;
   return {
     async openToCallers() {
-      grpc = await openGrpc(parts);
-      http = await openHttp(parts);
+      grpc = await openGrpc(parts, tls.grpc);
+      http = await openHttp(parts, tls.http);
       return { grpc: addressOf(grpc), http: addressOf(http), admin: addressOf(admin) };
     },
     windDown: () => http?.windDown(),
     async close(timeoutMs) {
       await Promise.all([grpc?.close(timeoutMs), http?.close(timeoutMs)]);
       await admin.close(0);
+      for (const doorTls of Object.values(tls)) doorTls?.stop();
     },
   };
+}
+
+async function openTls({ config, metrics, log }: DoorsParts) {
+  const open = (door: keyof Config["tls"]) => {
+    const files: TlsFiles | undefined = config.tls[door];
+    if (files === undefined) return undefined;
+    return openDoorTls(files, {
+      reloadMs: config.certificateReloadMs,
+      onEvent: (event) => {
+        metrics.certificate(door, event);
+        logEvent(log, door, event);
+      },
+    });
+  };
+  return { grpc: await open("grpc"), http: await open("http"), admin: await open("admin") };
+}
+
+function logEvent(log: Log, door: string, event: TlsEvent): void {
+  // The first line of the log has the addresses, so nothing is said of what the doors open with.
+  if (event.kind === "loaded")
+    log.event("info", "certificate loaded", { door, expires_at: event.expiresAt.toISOString() });
+  if (event.kind === "refused")
+    log.event("error", "certificate refused, the last one stays", { door, problem: event.problem });
 }
 
 function shared({ config, kernel }: DoorsParts) {
@@ -58,21 +90,23 @@ function shared({ config, kernel }: DoorsParts) {
   };
 }
 
-function openGrpc(parts: DoorsParts): Promise<OpenDoor> {
+function openGrpc(parts: DoorsParts, tls: DoorTls | undefined): Promise<OpenDoor> {
   const { config, readiness } = parts;
   return openGrpcDoor({
     ...shared(parts),
     port: config.grpcPort,
+    tls,
     reflection: config.reflection,
     readiness,
   });
 }
 
-function openHttp(parts: DoorsParts): Promise<OpenHttpServer> {
+function openHttp(parts: DoorsParts, tls: DoorTls | undefined): Promise<OpenHttpServer> {
   const { config, wellKnown, metrics, log } = parts;
   return openHttpDoor({
     ...shared(parts),
     port: config.httpPort,
+    tls,
     wellKnown,
     apiReference: config.apiReference,
     onDefect: (err) => log.defect("", err),

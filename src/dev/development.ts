@@ -82,7 +82,7 @@ export async function firstSteps(config: Config, httpAddress: string): Promise<s
     "",
     "Keyturn is ready. Create a first credential:",
     "",
-    `curl -i -X POST http://${httpAddress}/v1/regions/global/iam/service-accounts/sa-pipeline-prod/credentials` +
+    `curl -i -X POST ${config.tls.http === undefined ? "http" : "https"}://${httpAddress}/v1/regions/global/iam/service-accounts/sa-pipeline-prod/credentials` +
       ` -H 'Authorization: Bearer ${token}' -H 'Content-Type: application/json' -d '{}'`,
     "",
     "",

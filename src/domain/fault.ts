@@ -9,7 +9,7 @@ export interface FieldViolation {
   readonly description: string;
 }
 
-/** Why a bearer token was refused. Goes to the log and to metrics, never to the caller. */
+/** Why a bearer token, or a client certificate in its place, was refused. Goes to the log and to metrics, never to the caller. */
 export type TokenRefusal =
   | "missing"
   | "malformed"
@@ -21,7 +21,8 @@ export type TokenRefusal =
   | "signature"
   | "expired"
   | "not_yet_valid"
-  | "claims";
+  | "claims"
+  | "certificate";
 
 /** The part of the service, or beside it, that could not do its work now. */
 export type UnavailablePart =

@@ -1,9 +1,12 @@
 import type { Metrics } from "../observability/metrics.ts";
 import { type HttpTimeouts, type OpenDoor, openHttpServer } from "./http-server.ts";
+import type { DoorTls } from "./tls.ts";
 
 export interface AdminDoorOptions {
   readonly host: string;
   readonly port: number;
+  /** Absent: in clear. */
+  readonly tls?: DoorTls | undefined;
   readonly metrics: Metrics;
   readonly readiness: {
     /** What keeps the service from taking calls, in one word each; empty when it is ready. */
@@ -35,6 +38,7 @@ export async function openAdminDoor(options: AdminDoorOptions): Promise<OpenDoor
   return openHttpServer({
     host: options.host,
     port: options.port,
+    tls: options.tls,
     headerBytesMax: HEADER_BYTES_MAX,
     timeouts: TIMEOUTS,
     async onRequest(req, res) {

@@ -1,5 +1,8 @@
 import { constants, type Http2Session } from "node:http2";
 
+/** Who does not answer a ping within this time is not waited for: clients of nghttp2 with nothing open answer none after a GOAWAY. */
+export const SEND_AWAY_MS_MAX = 1_000;
+
 /** The highest stream id: no call that is on its way is refused. */
 const NO_STREAM_REFUSED = 2 ** 31 - 1;
 
@@ -29,4 +32,11 @@ function goneAway(session: Http2Session): Promise<void> {
       if (err === null) resolve();
     });
   });
+}
+
+/** Ends the connections that there are now, without losing a call. Calls in flight go on. */
+export async function endSessions(sessions: Iterable<Http2Session>, timeoutMs: number): Promise<void> {
+  const open = [...sessions];
+  await sendAway(open, timeoutMs);
+  for (const session of open) session.close();
 }

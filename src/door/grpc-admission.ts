@@ -6,6 +6,7 @@ import { neverRead } from "../rpc/chain.ts";
 import type { Kernel } from "../rpc/kernel.ts";
 import { timeoutMsOf } from "../rpc/timeout.ts";
 import type { ClientAddressOf } from "./client-address.ts";
+import { readClientCertificate } from "./client-certificate.ts";
 import { answer, faultOfStatus } from "./grpc-status.ts";
 import { TIMEOUT_HEADER } from "./http2-server.ts";
 
@@ -72,7 +73,7 @@ function openCall(
   clientAddressOf: ClientAddressOf,
   method: DescMethodUnary,
   metadata: Metadata,
-  stream: Pick<ServerInterceptingCall, "getPeer">,
+  stream: Pick<ServerInterceptingCall, "getPeer" | "getAuthContext">,
 ): Call {
   const peer = stream.getPeer().replace(/:\d+$/, "");
   return kernel.open({
@@ -80,6 +81,7 @@ function openCall(
     door: "grpc",
     clientAddress: clientAddressOf(peer, headerOf(metadata, "x-forwarded-for")),
     header: (name) => headerOf(metadata, name),
+    clientCertificate: () => readClientCertificate(stream.getAuthContext().sslPeerCertificate),
     timeoutMs: timeoutMsOf((name) =>
       name === "grpc-timeout" ? headerOf(metadata, TIMEOUT_HEADER) : undefined,
     ),

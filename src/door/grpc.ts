@@ -4,6 +4,7 @@ import type { Call } from "../rpc/call.ts";
 import { messageFromBinary } from "../rpc/decode.ts";
 import type { Kernel } from "../rpc/kernel.ts";
 import { type ClientAddressOf, createClientAddress } from "./client-address.ts";
+import { SEND_AWAY_MS_MAX } from "./goaway.ts";
 import { admission, pathOf } from "./grpc-admission.ts";
 import { bindGrpc } from "./grpc-listener.ts";
 import { answer, withRequestId } from "./grpc-status.ts";
@@ -11,6 +12,7 @@ import { createHealth, type DoorReadiness } from "./health.ts";
 import type { OpenDoor } from "./http-server.ts";
 import { guardHttp2 } from "./http2-server.ts";
 import { addReflection } from "./reflection.ts";
+import type { DoorTls } from "./tls.ts";
 
 export interface GrpcDoorOptions {
   readonly kernel: Kernel;
@@ -22,6 +24,8 @@ export interface GrpcDoorOptions {
   readonly clientAddressOf?: ClientAddressOf;
   /** Streams that one connection may have open; more wait at the client. */
   readonly concurrentStreamsMax: number;
+  /** Absent: in clear. */
+  readonly tls?: DoorTls | undefined;
   /** Whether to answer gRPC server reflection. */
   readonly reflection: boolean;
   /** What the health of every service is. Default: SERVING. */
@@ -30,12 +34,9 @@ export interface GrpcDoorOptions {
 
 const ALWAYS_READY: DoorReadiness = { watch: (listener) => listener(true) };
 
-/** A client that does not answer a ping within this time is not waited for. */
-const SEND_AWAY_MS_MAX = 1_000;
-
 type Unary = handleUnaryCall<Uint8Array, Uint8Array>;
 
-/** HTTP/2 without TLS: gRPC by grpc-js, with health checks and, where asked for, reflection. */
+/** HTTP/2: gRPC by grpc-js, with health checks and, where asked for, reflection. */
 export async function openGrpcDoor(options: GrpcDoorOptions): Promise<OpenDoor> {
   const { kernel, clientAddressOf = createClientAddress([]), readiness = ALWAYS_READY } = options;
   const calls = new WeakMap<Metadata, Call>();
@@ -52,8 +53,12 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<OpenDoor> 
   health.addToServer(server);
   if (options.reflection) addReflection(server, kernel.methods);
 
-  const port = await bindGrpc(server, options.host, options.port);
+  const port = await bindGrpc(server, options.host, options.port, options.tls);
   const guard = guardHttp2(server, new Set(kernel.methods.map(pathOf)), options.headerBytesMax);
+  options.tls?.watch((_material, isClientCaNew) => {
+    // Who is connected was let in by the roots of before.
+    if (isClientCaNew) void guard.outdate();
+  });
   return {
     host: options.host,
     port,

@@ -1,12 +1,9 @@
-import {
-  createServer,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-  STATUS_CODES,
-} from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import type { AddressInfo, Server } from "node:net";
 import type { Duplex } from "node:stream";
+import { keepConnections } from "./http-connections.ts";
+import { asHttp1, createListener } from "./http-listener.ts";
+import type { DoorTls } from "./tls.ts";
 
 /** A door that listens, and how to close it. */
 export interface OpenDoor {
@@ -38,6 +35,8 @@ export interface HttpServerOptions {
   readonly port: number;
   readonly headerBytesMax: number;
   readonly timeouts: HttpTimeouts;
+  /** Absent: in clear, and HTTP/1.1 only. */
+  readonly tls?: DoorTls | undefined;
   readonly onRequest: (req: IncomingMessage, res: ServerResponse) => Promise<void>;
   /** The answer to what could not be read as a request, by the code of Node's error. */
   readonly refusal: (errorCode: string) => Refusal;
@@ -49,61 +48,41 @@ export interface Refusal {
   readonly text: string;
 }
 
-/** HTTP/1.1 with bounds on slow clients, that can be drained. */
+/**
+ * HTTP/1.1 with bounds on slow clients, that can be drained; with TLS also HTTP/2, as the client prefers (RFC 7301). What
+ * comes over HTTP/2 is handed on in the form of HTTP/1.1.
+ */
 export async function openHttpServer(options: HttpServerOptions): Promise<OpenHttpServer> {
-  const { timeouts } = options;
-  const sockets = new Set<Socket>();
-  const unanswered = new Map<Duplex | null, ServerResponse>();
-  let windingDown = false;
-  let closing = false;
-
-  const server = createServer(
-    {
-      maxHeaderSize: options.headerBytesMax,
-      headersTimeout: timeouts.headersMsMax,
-      requestTimeout: timeouts.requestMsMax,
-      keepAliveTimeout: timeouts.idleMsMax,
-      connectionsCheckingInterval: timeouts.checkIntervalMs,
-      // The door looks at the Host header itself, to answer in its own form.
-      requireHostHeader: false,
-    },
-    (req, res) => {
-      const { socket } = req;
-      unanswered.set(socket, res);
-      if (windingDown) res.setHeader("connection", "close");
-      res.once("close", () => {
-        if (unanswered.get(socket) === res) unanswered.delete(socket);
-        if (closing) server.closeIdleConnections();
-      });
-      void options.onRequest(req, res);
-    },
-  );
-  server.on("connection", (socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+  const listener = createListener(options, (req, res) => {
+    const { socket } = req;
+    if (req.httpVersionMajor === 1) {
+      connections.answering(socket, res);
+      if (windingDown || connections.isOutdated(socket)) res.setHeader("connection", "close");
+    }
+    void options.onRequest(asHttp1(req), res);
   });
-  server.on("clientError", (err: NodeJS.ErrnoException, socket) => {
+  const connections = keepConnections(listener);
+  let windingDown = false;
+  listener.on("clientError", (err: NodeJS.ErrnoException, socket: Duplex) => {
     const isReadable = socket.writable && err.code !== "ECONNRESET";
-    if (isReadable && unanswered.get(socket)?.headersSent !== true)
+    if (isReadable && connections.answerTo(socket)?.headersSent !== true)
       socket.write(written(options.refusal(err.code ?? "")));
     socket.destroy();
   });
+  options.tls?.watch((_material, isClientCaNew) => {
+    // Who is connected was let in by the roots of before.
+    if (isClientCaNew) void connections.outdate();
+  });
 
-  await listen(server, options.host, options.port);
+  await listen(listener, options.host, options.port);
   return {
-    ...addressOf(server),
+    ...addressOf(listener),
     windDown() {
       windingDown = true;
     },
-    async close(timeoutMs) {
+    close(timeoutMs) {
       windingDown = true;
-      closing = true;
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const socket of sockets) if (!unanswered.has(socket)) socket.destroy();
-      for (const res of unanswered.values()) if (!res.headersSent) res.setHeader("connection", "close");
-      const timer = setTimeout(() => server.closeAllConnections(), timeoutMs);
-      await closed;
-      clearTimeout(timer);
+      return connections.close(timeoutMs);
     },
   };
 }

@@ -6,10 +6,12 @@ import type { Kernel } from "../rpc/kernel.ts";
 import { timeoutMsOf } from "../rpc/timeout.ts";
 import { createApiReference } from "./api-reference.ts";
 import { type ClientAddressOf, createClientAddress } from "./client-address.ts";
+import { clientCertificateOf } from "./client-certificate.ts";
 import { createConnectProtocols } from "./connect.ts";
 import { errorEnvelope, sendFault } from "./http-answer.ts";
 import { type HttpTimeouts, type OpenHttpServer, openHttpServer, type Refusal } from "./http-server.ts";
 import { createRestEdge, type OpenHttpCall } from "./rest.ts";
+import type { DoorTls } from "./tls.ts";
 import { answerWellKnown, type WellKnown } from "./well-known.ts";
 
 export interface HttpDoorOptions {
@@ -20,6 +22,8 @@ export interface HttpDoorOptions {
   readonly headerBytesMax: number;
   /** Whose call it is. Default: the peer's, whatever it forwards. */
   readonly clientAddressOf?: ClientAddressOf;
+  /** Absent: in clear. */
+  readonly tls?: DoorTls | undefined;
   /** Absent, there are no such paths. */
   readonly wellKnown?: WellKnown;
   /** Whether the API reference is shown. */
@@ -39,7 +43,7 @@ const TIMEOUTS: HttpTimeouts = {
   checkIntervalMs: 2_000,
 };
 
-/** HTTP/1.1 without TLS: Connect, gRPC-Web and the REST edge. */
+/** Connect, gRPC-Web and the REST edge: over HTTP/1.1, with TLS also over HTTP/2. */
 export async function openHttpDoor(options: HttpDoorOptions): Promise<OpenHttpServer> {
   const { kernel, messageBytesMax, headerBytesMax, clientAddressOf = createClientAddress([]) } = options;
   const { wellKnown } = options;
@@ -69,6 +73,7 @@ export async function openHttpDoor(options: HttpDoorOptions): Promise<OpenHttpSe
     host: options.host,
     port: options.port,
     headerBytesMax,
+    tls: options.tls,
     timeouts: options.timeouts ?? TIMEOUTS,
     onRequest: answer,
     refusal: (errorCode) => refusalOf(errorCode, headerBytesMax),
@@ -85,7 +90,9 @@ function callOpener(
   const header = (name: string) => req.headersDistinct[name]?.join(", ");
   return (method, door) => {
     const clientAddress = clientAddressOf(req.socket.remoteAddress, header("x-forwarded-for"));
-    const call = kernel.open({ method, door, clientAddress, header, timeoutMs: timeoutMsOf(header) });
+    const clientCertificate = () => clientCertificateOf(req.socket);
+    const timeoutMs = timeoutMsOf(header);
+    const call = kernel.open({ method, door, clientAddress, header, clientCertificate, timeoutMs });
     res.once("close", () => {
       if (!res.writableFinished) call.abandon();
     });

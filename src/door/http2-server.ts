@@ -1,7 +1,7 @@
 import type { Http2Server, Http2Session, IncomingHttpHeaders } from "node:http2";
 import { Server as NetServer, type Socket } from "node:net";
 import type { Server } from "@grpc/grpc-js";
-import { sendAway } from "./goaway.ts";
+import { endSessions, SEND_AWAY_MS_MAX, sendAway } from "./goaway.ts";
 
 export interface Http2Guard {
   /**
@@ -9,6 +9,8 @@ export interface Http2Guard {
    * have heard it, or after `timeoutMs`.
    */
   sendAway(timeoutMs: number): Promise<void>;
+  /** Ends the connections that there are, without losing a call. */
+  outdate(): Promise<void>;
   /** Ends every connection at once. */
   destroySessions(): void;
   /** Resolves when nothing is accepted any more and every connection has ended. */
@@ -47,6 +49,7 @@ export function guardHttp2(server: Server, paths: ReadonlySet<string>, headerByt
       const speaking = new Set([...sessions].map(({ socket }) => peerOf(socket)));
       for (const socket of sockets) if (!speaking.has(peerOf(socket))) socket.destroy();
     },
+    outdate: () => endSessions(sessions, SEND_AWAY_MS_MAX),
     destroySessions() {
       for (const session of sessions) session.destroy();
       for (const socket of sockets) socket.destroy();

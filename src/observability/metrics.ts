@@ -12,6 +12,11 @@ export interface Metrics {
   unrouted(reason: string): void;
   /** A refused call that could not be written into the audit trail. */
   refusalLost(): void;
+  /** A door has got a certificate, or could not use the one that it found. */
+  certificate(
+    door: string,
+    event: { readonly kind: "opened" | "loaded"; readonly expiresAt: Date } | { readonly kind: "refused" },
+  ): void;
   databaseWaited(waitedMs: number): void;
   hashWaited(waitedMs: number): void;
   /** The same for the hashes of checks, which have a queue of their own. */
@@ -62,6 +67,18 @@ export function createMetrics(): Metrics {
     help: "Refused calls that could not be written into the audit trail.",
     registers,
   });
+  const certificateReloads = new Counter({
+    name: "keyturn_certificate_reloads_total",
+    help: "New certificates that a door has found: loaded, or refused because they could not be used.",
+    labelNames: ["door", "outcome"],
+    registers,
+  });
+  const certificateEnd = new Gauge({
+    name: "keyturn_certificate_expiry_timestamp_seconds",
+    help: "When the certificate of a door ends.",
+    labelNames: ["door"],
+    registers,
+  });
   const databaseWait = new Histogram({
     name: "keyturn_database_wait_seconds",
     help: "Time that statements waited for a connection.",
@@ -93,6 +110,10 @@ export function createMetrics(): Metrics {
     },
     unrouted: (reason) => unrouted.inc({ reason }),
     refusalLost: () => refusalsLost.inc(),
+    certificate(door, event) {
+      if (event.kind !== "opened") certificateReloads.inc({ door, outcome: event.kind });
+      if (event.kind !== "refused") certificateEnd.set({ door }, event.expiresAt.getTime() / 1000);
+    },
     databaseWaited: (waitedMs) => databaseWait.observe(waitedMs / 1000),
     hashWaited: (waitedMs) => hashWait.observe(waitedMs / 1000),
     checkWaited: (waitedMs) => checkWait.observe(waitedMs / 1000),

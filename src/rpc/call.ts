@@ -3,6 +3,7 @@ import type { DescMethodUnary } from "@bufbuild/protobuf";
 import { type ContextKey, createContextKey } from "@connectrpc/connect";
 import type { CallContext, GrantableRoles, Reach } from "../domain/call-context.ts";
 import type { Caller } from "../domain/caller.ts";
+import type { ClientCertificate } from "../domain/client-certificate.ts";
 import { type Fault, FaultError } from "../domain/fault.ts";
 import type { Finding, TellFinding } from "../domain/presented.ts";
 
@@ -18,6 +19,8 @@ export interface Call {
   readonly clientAddress: string | undefined;
   /** A request header by its lower-case name. */
   readonly header: (name: string) => string | undefined;
+  /** The certificate that the client of the connection has shown, when it chains to the client CA of the door. */
+  readonly clientCertificate: (() => ClientCertificate | undefined) | undefined;
   /** Aborts with a FaultError: deadline_exceeded or cancelled. */
   readonly signal: AbortSignal;
   /** On the clock of `performance.now()`. */
@@ -49,6 +52,8 @@ export interface CallOptions {
   readonly door: Door;
   readonly clientAddress: string | undefined;
   readonly header: (name: string) => string | undefined;
+  /** Absent where clients show none. */
+  readonly clientCertificate?: (() => ClientCertificate | undefined) | undefined;
   /** Milliseconds that the client gives, if it says. */
   readonly timeoutMs: number | undefined;
 }
@@ -77,6 +82,7 @@ export function openCall(options: CallOptions, limits: DeadlineLimits): Call {
     requestId: requestIdFrom(options.header("x-request-id")),
     clientAddress: options.clientAddress,
     header: options.header,
+    clientCertificate: options.clientCertificate,
     signal: controller.signal,
     startedAt,
     deadlineAt,

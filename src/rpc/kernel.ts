@@ -1,7 +1,6 @@
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import type { ConnectRouter, HandlerContext, Interceptor, ServiceImpl } from "@connectrpc/connect";
-import type { RecallToken } from "../auth/verify-token.ts";
 import type { Log } from "../observability/log.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { RecordRefusal } from "../service/record-refusal.ts";
@@ -9,7 +8,7 @@ import type { RoleRules } from "./access.ts";
 import { type Call, type CallOptions, type DeadlineLimits, openCall } from "./call.ts";
 import { callOf, chain, lazyRequest, unaryResponse } from "./chain.ts";
 import { auditRefusals } from "./interceptors/audit-refusals.ts";
-import { authenticate, identifyCaller } from "./interceptors/authenticate.ts";
+import { authenticate, type CallerSources, identifyCaller } from "./interceptors/authenticate.ts";
 import { authorize, requireAccess } from "./interceptors/authorize.ts";
 import { bound } from "./interceptors/bound.ts";
 import { record } from "./interceptors/record.ts";
@@ -30,9 +29,8 @@ export type Handlers<S extends ServiceName> = {
   [R in RpcName<S>]: Handler<(typeof SERVICES)[S]["method"][R]>;
 };
 
-export interface KernelOptions {
+export interface KernelOptions extends CallerSources {
   readonly handlers: { [S in ServiceName]: Handlers<S> };
-  readonly verifyToken: RecallToken;
   readonly roles: RoleRules;
   readonly recordRefusal: RecordRefusal;
   readonly deadlines: DeadlineLimits;
@@ -70,7 +68,7 @@ const interceptorsOf = (options: KernelOptions): Interceptor[] => [
   shield(options.log),
   bound,
   auditRefusals(options.recordRefusal),
-  authenticate(options.verifyToken),
+  authenticate(options),
   authorize(options.roles),
   validate(),
 ];
@@ -102,7 +100,7 @@ export function createKernel(options: KernelOptions): Kernel {
     open: (callOptions) => openCall(callOptions, options.deadlines),
     admits(call) {
       try {
-        const pending = identifyCaller(options.verifyToken, call);
+        const pending = identifyCaller(options, call);
         if (pending === undefined) return mayAccess(call);
         return pending.then(
           () => mayAccess(call),

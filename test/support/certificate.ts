@@ -1,4 +1,5 @@
 import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
+import { der, ECDSA_WITH_SHA256, sequence, utcTime } from "./der.ts";
 
 /** A key and a certificate that it signed itself, as PEM: for a TLS server on a loopback port. */
 export interface SelfSigned {
@@ -33,20 +34,7 @@ export function selfSigned(now = Date.now()): SelfSigned {
   };
 }
 
-/** Tag, length, content: X.690. */
-function der(tag: number, content: Buffer): Buffer {
-  const { length } = content;
-  const lengthBytes =
-    length < 128 ? [length] : length < 256 ? [0x81, length] : [0x82, length >> 8, length & 255];
-  return Buffer.concat([Buffer.from([tag, ...lengthBytes]), content]);
-}
-
-const sequence = (...parts: Buffer[]): Buffer => der(0x30, Buffer.concat(parts));
 const set = (content: Buffer): Buffer => der(0x31, content);
-const utcTime = (ms: number): Buffer =>
-  der(0x17, Buffer.from(`${new Date(ms).toISOString().replace(/[-:T]/g, "").slice(2, 14)}Z`));
 
 /** 2.5.4.3 */
 const COMMON_NAME = der(0x06, Buffer.from([0x55, 0x04, 0x03]));
-/** 1.2.840.10045.4.3.2 */
-const ECDSA_WITH_SHA256 = sequence(der(0x06, Buffer.from([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02])));

@@ -1,8 +1,10 @@
+import { type CertificateCaller, createCertificateCallers } from "../../src/auth/certificate-callers.ts";
 import { unauthenticated } from "../../src/domain/fault.ts";
 import { createClientAddress } from "../../src/door/client-address.ts";
 import { openGrpcDoor } from "../../src/door/grpc.ts";
 import { type HttpDoorOptions, openHttpDoor } from "../../src/door/http.ts";
 import type { OpenDoor } from "../../src/door/http-server.ts";
+import type { DoorTls } from "../../src/door/tls.ts";
 import { createLog } from "../../src/observability/log.ts";
 import { createMetrics } from "../../src/observability/metrics.ts";
 import type { Call, DeadlineLimits } from "../../src/rpc/call.ts";
@@ -17,6 +19,10 @@ export interface GivenDoorsOptions {
   readonly deadlines?: DeadlineLimits;
   readonly concurrentStreamsMax?: number;
   readonly httpTimeouts?: HttpDoorOptions["timeouts"];
+  /** Default: in clear. */
+  readonly tls?: DoorTls;
+  /** By a name in the client's certificate. */
+  readonly certificateCallers?: ReadonlyMap<string, CertificateCaller>;
   /** Default: none is named to the doors. */
   readonly trustedProxies?: readonly string[];
 }
@@ -63,6 +69,7 @@ export async function givenDoors(options: GivenDoorsOptions = {}): Promise<Given
         expiresAtMs: Number.MAX_SAFE_INTEGER,
       };
     },
+    callerOfCertificate: createCertificateCallers(options.certificateCallers ?? new Map(), Date.now),
     roles: {
       administratorRoles: ["admin"],
       organizationAdministratorRoles: ["admin"],
@@ -79,6 +86,7 @@ export async function givenDoors(options: GivenDoorsOptions = {}): Promise<Given
     kernel,
     host: "127.0.0.1",
     port: 0,
+    tls: options.tls,
     messageBytesMax: 64 * 1024,
     ...(trustedProxies === undefined ? {} : { clientAddressOf: createClientAddress(trustedProxies) }),
   };
@@ -96,7 +104,7 @@ export async function givenDoors(options: GivenDoorsOptions = {}): Promise<Given
     ...(options.httpTimeouts === undefined ? {} : { timeouts: options.httpTimeouts }),
   });
   return {
-    httpUrl: `http://127.0.0.1:${http.port}`,
+    httpUrl: `${options.tls === undefined ? "http" : "https"}://127.0.0.1:${http.port}`,
     grpcAddress: `127.0.0.1:${grpc.port}`,
     http,
     grpc,

@@ -1,16 +1,25 @@
 import type { Interceptor } from "@connectrpc/connect";
 import { bearerToken } from "../../auth/bearer.ts";
+import type { CallerOfCertificate } from "../../auth/certificate-callers.ts";
 import type { RecallToken } from "../../auth/verify-token.ts";
+import type { Caller } from "../../domain/caller.ts";
 import { accessOf } from "../access.ts";
 import type { Call } from "../call.ts";
 import { callOf } from "../chain.ts";
 
+/** What a caller may be known by. */
+export interface CallerSources {
+  readonly verifyToken: RecallToken;
+  /** Absent: client certificates say nothing of a caller. */
+  readonly callerOfCertificate?: CallerOfCertificate | undefined;
+}
+
 /** Who calls? Nobody asks where everybody may. Verifies the bearer token (RFC 6750), unless the door has already had it verified for this call. */
 export const authenticate =
-  (verify: RecallToken): Interceptor =>
+  (sources: CallerSources): Interceptor =>
   (next) =>
   (req) => {
-    const pending = identifyCaller(verify, callOf(req));
+    const pending = identifyCaller(sources, callOf(req));
     return pending === undefined ? next(req) : pending.then(() => next(req));
   };
 
@@ -19,9 +28,9 @@ export const authenticate =
  * answer, also when that was a refusal. A token that is known, as that of a busy caller is, makes nobody wait.
  * @throws FaultError unauthenticated; what is found out later rejects.
  */
-export function identifyCaller(verify: RecallToken, call: Call): Promise<void> | undefined {
+export function identifyCaller(sources: CallerSources, call: Call): Promise<void> | undefined {
   if (call.verifiedCaller !== undefined || accessOf(call.method).may === "public") return undefined;
-  const caller = call.caller ?? verify(bearerToken(call.header("authorization")), call.signal);
+  const caller = call.caller ?? callerOf(sources, call);
   if (!(caller instanceof Promise)) {
     call.verifiedCaller = caller;
     return undefined;
@@ -30,4 +39,13 @@ export function identifyCaller(verify: RecallToken, call: Call): Promise<void> |
   return caller.then((verified) => {
     call.verifiedCaller = verified;
   });
+}
+
+/** By the token of the call, and only where there is none by the certificate of its connection (docs/adr/0017). */
+function callerOf({ verifyToken, callerOfCertificate }: CallerSources, call: Call): Caller | Promise<Caller> {
+  const authorization = call.header("authorization");
+  const hasToken = authorization !== undefined && authorization !== "";
+  const certificate = hasToken ? undefined : call.clientCertificate?.();
+  const caller = certificate && callerOfCertificate?.(certificate);
+  return caller ?? verifyToken(bearerToken(authorization), call.signal);
 }
