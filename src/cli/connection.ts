@@ -37,7 +37,7 @@ export function addConnectionOptions(command: Command): void {
 }
 
 /** Opens nothing yet. @throws UsageError when a file cannot be read or options do not go together. */
-export function openConnection(terminal: Terminal, options: ConnectionOptions): Channel {
+export function openConnection(terminal: Terminal, options: ConnectionOptions, isAnonymous = false): Channel {
   const { caFile, certFile, keyFile, serverName, tokenFile, timeout } = options;
   const address = options.address || terminal.env["KEYTURN_ADDRESS"] || ADDRESS;
   const tls = {
@@ -49,12 +49,11 @@ export function openConnection(terminal: Terminal, options: ConnectionOptions): 
   const hasTls = Object.keys(tls).length > 0;
   if (hasTls && options.plaintext)
     throw new UsageError("--plaintext and the files of TLS exclude each other");
-  const token = tokenFile === undefined ? terminal.env["KEYTURN_ACCESS_TOKEN"] : readText(tokenFile);
-  if (!token?.trim()) throw new UsageError("set KEYTURN_ACCESS_TOKEN or --token-file: who calls?");
+  const token = isAnonymous ? undefined : bearerToken(terminal, tokenFile);
   try {
     return openChannel({
       address,
-      token: token.trim(),
+      ...(token === undefined ? {} : { token }),
       timeoutMs: timeout * 1000,
       ...(options.plaintext ? { plaintext: true } : {}),
       ...(hasTls ? { tls } : {}),
@@ -62,6 +61,12 @@ export function openConnection(terminal: Terminal, options: ConnectionOptions): 
   } catch (err) {
     throw new UsageError(err instanceof Error ? err.message : "the connection cannot be made");
   }
+}
+
+function bearerToken({ env }: Terminal, tokenFile: string | undefined): string {
+  const token = (tokenFile === undefined ? env["KEYTURN_ACCESS_TOKEN"] : readText(tokenFile))?.trim();
+  if (!token) throw new UsageError("set KEYTURN_ACCESS_TOKEN or --token-file: who calls?");
+  return token;
 }
 
 export function readText(file: string): string {

@@ -101,6 +101,16 @@ export const CREDENTIAL_COMMANDS: readonly RpcCommand[] = [
   },
   {
     group: "credential",
+    name: "report-leak",
+    method: VerificationService.method.reportLeakedCredential,
+    summary: "turn in a secret that was found where it should not be: it is revoked for good",
+    args: [],
+    options: {},
+    isPublic: true,
+    examples: ["credential report-leak < secret"],
+  },
+  {
+    group: "credential",
     name: "refused-uses",
     method: CredentialService.method.listRefusedUses,
     summary: "list the credentials whose right secret was refused: who still has it",

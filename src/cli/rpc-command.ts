@@ -19,6 +19,8 @@ export interface RpcCommand {
   readonly issues?: boolean;
   /** Whether it asks about a secret. Then an error of the call says nothing about the secret, and 1 is for the refusal. */
   readonly verifies?: boolean;
+  /** Whether it needs no bearer token, and sends none. */
+  readonly isPublic?: boolean;
   /** What the operator has to confirm by `--yes`. */
   readonly confirm?: string;
   /** What stands behind `keyturn` on the command line. */
@@ -36,3 +38,6 @@ export const fieldOf = (method: DescMethodUnary, name: string): DescField => {
 
 export const hasField = (method: DescMethodUnary, name: string): boolean =>
   method.input.fields.some((field) => field.name === name);
+
+/** Whether a secret is sent: it comes by standard input or in a file. */
+export const sendsSecret = ({ method }: RpcCommand): boolean => hasField(method, "client_secret");

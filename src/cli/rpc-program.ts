@@ -4,7 +4,7 @@ import { FieldBehavior, field_behavior } from "../../gen/google/api/field_behavi
 import { addConnectionOptions } from "./connection.ts";
 import { optionOf } from "./field-text.ts";
 import { FORMATS } from "./output.ts";
-import { fieldOf, type RpcCommand } from "./rpc-command.ts";
+import { fieldOf, type RpcCommand, sendsSecret } from "./rpc-command.ts";
 import { clearable } from "./rpc-request.ts";
 import { RPC_COMMANDS } from "./rpc-table.ts";
 import type { Terminal } from "./terminal.ts";
@@ -71,7 +71,7 @@ function extraOptions(row: RpcCommand): Option[] {
           new Option("--show-secret", "print the secret"),
         ]
       : []),
-    ...(row.verifies
+    ...(sendsSecret(row)
       ? [new Option("--secret-file <file>", "file with the secret; default: standard input")]
       : []),
     ...(row.confirm === undefined ? [] : [new Option("--yes", "it is meant")]),

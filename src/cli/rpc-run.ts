@@ -7,7 +7,7 @@ import { EXIT, UsageError } from "./exit-code.ts";
 import { failureJson, failureText } from "./failure-output.ts";
 import { type Format, formatOf, printList, printResource } from "./output.ts";
 import { showProgress } from "./progress.ts";
-import type { RpcCommand } from "./rpc-command.ts";
+import { type RpcCommand, sendsSecret } from "./rpc-command.ts";
 import { requestOf } from "./rpc-request.ts";
 import { NO_SECRET, openSecretSink, type SecretOptions } from "./secret-sink.ts";
 import type { Terminal } from "./terminal.ts";
@@ -46,8 +46,8 @@ export async function runRpc(
     if (row.confirm !== undefined && !options.yes && !options.validateOnly)
       throw new UsageError(`${row.confirm}. Say --yes to do so`);
     const request = requestOf(row, args, options) as Message;
-    if (row.verifies) request["clientSecret"] = await presentedSecret(terminal, options);
-    channel = openConnection(terminal, options);
+    if (sendsSecret(row)) request["clientSecret"] = await presentedSecret(terminal, options);
+    channel = openConnection(terminal, options, row.isPublic);
     const run: Run = { terminal, row, options, format: formatOf(options.output, terminal), channel, request };
     if (row.columns !== undefined) return await runList(run, row.columns);
     return await (row.issues ? runIssue(run) : runOne(run));

@@ -41,7 +41,7 @@ after(() => rmSync(folder, { recursive: true }));
 
 const CASES: readonly { readonly words: readonly string[]; readonly offers: readonly string[] }[] = [
   { words: ["pol"], offers: ["policy"] },
-  { words: ["credential", "re"], offers: ["refused-uses", "revoke-all"] },
+  { words: ["credential", "re"], offers: ["refused-uses", "report-leak", "revoke-all"] },
   { words: ["credential", "create", "--secret"], offers: ["--secret-file"] },
   { words: ["credential", "create", "sa-one", "--exp"], offers: ["--expires-at"] },
   { words: ["credential", "create", "--output", ""], offers: ["json", "yaml", "table"] },

@@ -104,6 +104,15 @@ test("a credential is created, verified, listed, rotated and deleted, and its re
   assert.equal((await h.run([...verify, "--secret-file", second])).status, 1);
 });
 
+test("a secret that leaked is turned in without a token, and holds no longer", async () => {
+  const account = await givenAccount();
+  const { clientSecret } = await h.answer(["credential", "create", account, "--show-secret"]);
+  const input = `${clientSecret}\n`;
+  const report = { input, env: { KEYTURN_ACCESS_TOKEN: undefined } };
+  assert.deepEqual(await h.answer(["credential", "report-leak"], report), { received: true });
+  assert.equal((await h.run(["credential", "verify"], { input })).status, 1);
+});
+
 test("a policy is read and set, and what is cleared takes the server's own value again", async () => {
   const set = await h.answer(["policy", "set", "--max-lifetime", "180d", "--default-lifetime", "48h"]);
   assert.deepEqual([set.maxLifetime, set.defaultLifetime], ["15552000s", "172800s"]);
