@@ -139,6 +139,18 @@ const CONFIGURATION: readonly Case[] = [
     wrong: "configuration",
   },
   {
+    what: "a certificate without its key",
+    seed: () => ({ KEYTURN_HTTP_CERT_FILE: "package.json" }),
+    where: "KEYTURN_HTTP_CERT_FILE and KEYTURN_HTTP_KEY_FILE",
+    wrong: "configuration",
+  },
+  {
+    what: "a client CA without TLS",
+    seed: () => ({ KEYTURN_GRPC_CLIENT_CA_FILE: "package.json" }),
+    where: "KEYTURN_GRPC_CLIENT_CA_FILE",
+    wrong: "configuration",
+  },
+  {
     what: "lifetimes out of order",
     seed: () => ({ KEYTURN_LIFETIME_MAX: "1d" }),
     where: "KEYTURN_LIFETIME_MIN, KEYTURN_LIFETIME_DEFAULT, KEYTURN_LIFETIME_MAX",
