@@ -1,6 +1,7 @@
 import postgres from "postgres";
 import type { SealedSigningKey } from "../domain/signing-key.ts";
 import { grantedFunctions, type SchemaState, schemaState } from "./migrate.ts";
+import { sessionTarget } from "./session-target.ts";
 
 /** What a database says of itself and of the login. */
 export interface DatabaseFacts {
@@ -40,6 +41,7 @@ const TIMEOUT_MS = 15_000;
 /** Looks at a database by one connection that reads only. */
 export async function examineDatabase(url: string): Promise<DatabaseExamination> {
   const sql = postgres(url, {
+    ...sessionTarget(url),
     max: 1,
     fetch_types: false,
     connect_timeout: CONNECT_SECONDS,

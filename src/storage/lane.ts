@@ -1,6 +1,7 @@
 import postgres from "postgres";
 import { abortFault } from "../domain/fault.ts";
 import { connectionIsLost, notOpenedFault, storageFault, wasCancelled } from "./failure.ts";
+import { sessionTarget } from "./session-target.ts";
 
 export type Sql = postgres.Sql;
 export type Statement<Row extends object> = (sql: Sql) => postgres.PendingQuery<Row[]>;
@@ -145,6 +146,7 @@ function createClient(options: LaneOptions): Client {
   const client: Client = {
     state: "new",
     sql: postgres(options.url, {
+      ...sessionTarget(options.url),
       max: 1,
       prepare: true,
       fetch_types: false,

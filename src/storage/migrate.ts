@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readMigrationFiles } from "drizzle-orm/migrator";
 import postgres from "postgres";
+import { sessionTarget } from "./session-target.ts";
 
 const MIGRATIONS_FOLDER = fileURLToPath(new URL("./migrations", import.meta.url));
 const FUNCTIONS_FOLDER = new URL("./functions/", import.meta.url);
@@ -38,6 +39,7 @@ export type MigrationResult =
  */
 export async function migrate(url: string): Promise<MigrationResult> {
   const sql = postgres(url, {
+    ...sessionTarget(url),
     max: 1,
     onnotice: () => {},
     connection: { application_name: "keyturn migrate" },
