@@ -7,11 +7,13 @@ import { openapiDocument } from "./openapi/document.ts";
 import { commandLineReference } from "./references/command-line.ts";
 import { configurationReference } from "./references/configuration.ts";
 import { errorReference } from "./references/errors.ts";
+import { metricsReference } from "./references/metrics.ts";
 
 const REFERENCES: Readonly<Record<string, () => string | Promise<string>>> = {
   "docs/command-line.md": commandLineReference,
   "docs/configuration.md": configurationReference,
   "docs/errors.md": errorReference,
+  "docs/metrics.md": metricsReference,
   "gen/openapi.json": openapiDocument,
 };
 

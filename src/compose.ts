@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import manifest from "../package.json" with { type: "json" };
 import { createCertificateCallers } from "./auth/certificate-callers.ts";
 import { createHasher } from "./auth/hasher.ts";
 import type { KeySet } from "./auth/key-set.ts";
@@ -16,13 +17,12 @@ import { createKernel } from "./rpc/kernel.ts";
 import { createSecretChecks } from "./secret-checks.ts";
 import { recordRefusal } from "./service/record-refusal.ts";
 import { openDatabase } from "./storage/database.ts";
-import { watchExpiries } from "./storage/expiry-counts.ts";
 import { examineLogin } from "./storage/login-rights.ts";
 import { databaseState } from "./storage/readiness.ts";
 import { openRefusalRecorder } from "./storage/refusal-recorder.ts";
-import { startSweeper } from "./storage/sweeper.ts";
 import { createTokenSigning } from "./token-signing.ts";
 import { createTokenVerification } from "./token-verification.ts";
+import { startUpkeep } from "./upkeep.ts";
 
 /** What comes from the configuration in production, and from the data folder in development. */
 export interface Foundations {
@@ -46,7 +46,7 @@ const KNOWN_WITHIN_MS = 1_000;
 /** The composition root: builds every part from the configuration, and says in which order they end. */
 export async function startKeyturn(config: Config, foundations: Foundations, log: Log): Promise<Keyturn> {
   const metrics = createMetrics();
-  const { verifyToken, keySets } = createTokenVerification(config, foundations.keySets, log);
+  const { verifyToken, keySets } = createTokenVerification(config, foundations.keySets, log, metrics);
   const db = openDatabase({
     url: foundations.databaseUrl,
     connectionsMax: config.databaseConnectionsMax,
@@ -67,7 +67,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     log.event("fatal", "the database login has rights that a server must not have", { rights });
     return undefined;
   });
-  const signing = createTokenSigning({ config, db, fit, sealingKeys: keys.signingKey, log });
+  const signing = createTokenSigning({ config, db, fit, sealingKeys: keys.signingKey, log, metrics });
   const hasher = createHasher({
     permits: config.hashPermits,
     cost: { memoryKib: config.hashMemoryKib, passes: config.hashPasses, lanes: 1 },
@@ -84,7 +84,6 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     poolSize: config.mintPoolSize,
     onRefillError: () => log.event("error", "mint refill failed"),
   });
-  const expiries = watchExpiries(db, { random: Math.random, onError: (err) => log.defect("", err) });
   const checks = createSecretChecks({ config, db, keys, hasher, log, metrics });
   const kernel = createKernel({
     handlers: createHandlers({ ...config, ...checks, ...signing, db, mint, keys }),
@@ -96,7 +95,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
       timeoutMs: LIMITS.refusalRecordMsMax,
       onLost: (err) => {
         metrics.refusalLost();
-        log.defect("", err);
+        log.defect({ part: "audit trail" }, err);
       },
     }),
     deadlines: LIMITS,
@@ -104,13 +103,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     metrics,
   });
 
-  const sweeper = startSweeper(db, {
-    tombstoneRetentionSeconds: config.tombstoneRetentionSeconds,
-    onSwept: (rows) => log.event("debug", "swept", { rows }),
-    onError: (err) => log.defect("", err),
-    random: Math.random,
-  });
-
+  const upkeep = startUpkeep({ config, db, log, metrics });
   const readiness = watchReadiness({
     look: async () => {
       const state = await databaseState(db, AbortSignal.timeout(1_000));
@@ -130,7 +123,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     },
   });
   const isReady = () => readiness.unreadyParts().length === 0;
-  metrics.watch({ db, hasher, mint, expiries, isReady });
+  metrics.watch({ ...checks, ...upkeep, db, hasher, mint, isReady, version: manifest.version });
   let doors: Doors | undefined;
   const closeParts = async (timeoutMs: number) => {
     await doors?.close(timeoutMs);
@@ -139,8 +132,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     for (const keySet of keySets.values()) keySet.close();
     login.stop();
     signing.ring.stop();
-    sweeper.stop();
-    expiries.stop();
+    upkeep.stop();
     await checks.stop();
     await db.close(1_000);
   };

@@ -94,6 +94,7 @@ function openGrpc(parts: DoorsParts, tls: DoorTls | undefined): Promise<OpenDoor
   const { config, readiness } = parts;
   return openGrpcDoor({
     ...shared(parts),
+    onUnrouted: unroutedAt("grpc", parts),
     port: config.grpcPort,
     tls,
     reflection: config.reflection,
@@ -103,19 +104,36 @@ function openGrpc(parts: DoorsParts, tls: DoorTls | undefined): Promise<OpenDoor
 
 function openHttp(parts: DoorsParts, tls: DoorTls | undefined): Promise<OpenHttpServer> {
   const { config, wellKnown, metrics, log } = parts;
+  const { clientAddressOf, ...limits } = shared(parts);
   return openHttpDoor({
-    ...shared(parts),
+    ...limits,
+    clientAddressOf,
     port: config.httpPort,
     tls,
     wellKnown,
     apiReference: config.apiReference,
-    onDefect: (err) => log.defect("", err),
-    onUnrouted: (reason, requestId) => {
-      metrics.unrouted(reason);
-      log.event("debug", "request that is no call", { request_id: requestId, reason });
+    onDefect: (err) => log.defect({ part: "HTTP door" }, err),
+    onUnrouted: unroutedAt("http", parts),
+    onDocument({ path, httpStatus, requestId, durationMs }, { socket, headersDistinct }) {
+      metrics.documentServed(path);
+      log.event("info", "document", {
+        request_id: requestId,
+        door: "http",
+        path,
+        http_status: httpStatus,
+        duration_ms: Math.round(durationMs * 1000) / 1000,
+        client_address: clientAddressOf(socket.remoteAddress, headersDistinct["x-forwarded-for"]?.join(", ")),
+      });
     },
   });
 }
+
+const unroutedAt =
+  (door: string, { metrics, log }: DoorsParts) =>
+  (reason: string, requestId: string | undefined) => {
+    metrics.unrouted(reason);
+    log.event("debug", "request that is no call", { request_id: requestId, door, reason });
+  };
 
 function addressOf({ host, port }: { readonly host: string; readonly port: number }): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;

@@ -32,6 +32,10 @@ export interface SecretCheckParts {
 export interface SecretChecks {
   readonly checkSecret: CheckSecret;
   readonly recognizeSecret: RecognizeSecret;
+  /** Of their hashes, apart from those of creates. */
+  readonly checker: Pick<Hasher, "stats">;
+  /** Credentials whose uses wait to be written. */
+  usesPending(): number;
   /** Writes down the last uses. What cannot be written then is lost, and the log says so. */
   stop(): Promise<void>;
 }
@@ -65,8 +69,8 @@ export function createSecretChecks(parts: SecretCheckParts): SecretChecks {
     onWait: metrics.checkWaited,
   });
   const verified = createVerifiedSecrets(config.verifiedSecretsMax, randomBytes);
-  const onError = (err: unknown) => log.defect("", err);
-  const usage = startUsageRecorder(db, { intervalMs: USAGE_INTERVAL_MS, onError });
+  const onError = (part: string) => (err: unknown) => log.defect({ part }, err);
+  const usage = startUsageRecorder(db, { intervalMs: USAGE_INTERVAL_MS, onError: onError("last uses") });
   const deps = {
     secretPrefix: config.secretPrefix,
     tagKeys: keys.secretTag,
@@ -76,15 +80,22 @@ export function createSecretChecks(parts: SecretCheckParts): SecretChecks {
     sources: createGuessThrottle(SOURCE_LIMIT, THROTTLE_KEYS_MAX, now),
     credentials: createGuessThrottle(CREDENTIAL_LIMIT, THROTTLE_KEYS_MAX, now),
     usage,
-    rehash: rehash({ hasher, verified, replaceHash: openCredentialHashes(db), onError }),
+    rehash: rehash({
+      hasher,
+      verified,
+      replaceHash: openCredentialHashes(db),
+      onError: onError("rehash"),
+    }),
     onChecked: metrics.checked,
   };
   return {
     checkSecret: checkSecret(deps),
     recognizeSecret: recognizeSecret(deps),
+    checker,
+    usesPending: usage.pending,
     async stop() {
       usage.stop();
-      await usage.flush().catch(onError);
+      await usage.flush().catch(onError("last uses"));
     },
   };
 }

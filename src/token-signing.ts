@@ -8,6 +8,7 @@ import { unavailable } from "./domain/fault.ts";
 import { waitFor } from "./domain/wait-for.ts";
 import type { WellKnown } from "./door/well-known.ts";
 import { defectFields, type Log } from "./observability/log.ts";
+import type { Metrics } from "./observability/metrics.ts";
 import type { Database } from "./storage/database.ts";
 import { openSigningKeys } from "./storage/signing-keys.ts";
 
@@ -18,6 +19,7 @@ export interface TokenSigningParts {
   readonly fit: Promise<unknown>;
   readonly sealingKeys: KeyRing;
   readonly log: Log;
+  readonly metrics: Metrics;
 }
 
 export interface TokenSigning {
@@ -35,7 +37,8 @@ export interface TokenSigning {
 const NOT_OPEN_RETRY_MS = 1_000;
 
 /** What access tokens are signed, read and published with. */
-export function createTokenSigning({ config, db, fit, sealingKeys, log }: TokenSigningParts): TokenSigning {
+export function createTokenSigning(parts: TokenSigningParts): TokenSigning {
+  const { config, db, fit, sealingKeys, log, metrics } = parts;
   const stored = openSigningKeys(db);
   const loaded = Promise.withResolvers<void>();
   /** Said once the doors are open: the first line of the log has their addresses. */
@@ -50,6 +53,7 @@ export function createTokenSigning({ config, db, fit, sealingKeys, log }: TokenS
     keyAgeSecondsMax: config.signingKeySeconds,
     randomBytes,
     onEvent: (event) => {
+      if (event.kind === "failed") metrics.signingKeysFailed();
       if (event.kind === "changed" && event.kids.length > 0) loaded.resolve();
       if (held === undefined) logEvent(log, event);
       else held.push(event);

@@ -4,6 +4,7 @@ import { cacheVerifiedTokens } from "./auth/token-cache.ts";
 import { createTokenVerifier, type RecallToken } from "./auth/verify-token.ts";
 import type { Config } from "./config.ts";
 import type { Log } from "./observability/log.ts";
+import type { Metrics } from "./observability/metrics.ts";
 
 export interface TokenVerification {
   readonly verifyToken: RecallToken;
@@ -16,10 +17,11 @@ export function createTokenVerification(
   config: Config,
   known: ReadonlyMap<string, KeySet>,
   log: Log,
+  metrics: Metrics,
 ): TokenVerification {
   const keySets = new Map([
     ...known,
-    ...config.oidcIssuers.map((issuer) => [issuer, watchedKeySet(issuer, log)] as const),
+    ...config.oidcIssuers.map((issuer) => [issuer, watchedKeySet(issuer, log, metrics)] as const),
   ]);
   const verifyToken = cacheVerifiedTokens({
     verifyToken: createTokenVerifier({
@@ -35,20 +37,18 @@ export function createTokenVerification(
   return { verifyToken, keySets };
 }
 
-/** Says in the log what became of each fetch of an issuer's keys. */
-function watchedKeySet(issuer: string, log: Log): KeySet {
+/** Says in the log and counts what became of each fetch of an issuer's keys. */
+function watchedKeySet(issuer: string, log: Log, metrics: Metrics): KeySet {
   return remoteKeySet(issuer, {
-    onRefresh: (outcome) =>
-      outcome.kind === "loaded"
-        ? log.event("info", "key set loaded", {
-            issuer,
-            keys: outcome.keyCount,
-            skipped: outcome.skipped.length,
-          })
-        : log.event("warn", "key set failed", {
-            issuer,
-            problem: outcome.error.problem,
-            retry_ms: outcome.retryDelayMs,
-          }),
+    onRefresh(outcome) {
+      metrics.keySetFetched(outcome.kind === "loaded");
+      if (outcome.kind === "loaded") {
+        const { keyCount, skipped } = outcome;
+        log.event("info", "key set loaded", { issuer, keys: keyCount, skipped: skipped.length });
+      } else {
+        const { error, retryDelayMs } = outcome;
+        log.event("warn", "key set failed", { issuer, problem: error.problem, retry_ms: retryDelayMs });
+      }
+    },
   });
 }

@@ -63,6 +63,10 @@ async function destinationOf(config: Config, terminal: Terminal) {
     colorize: true,
     ignore: "service,pid,hostname",
     translateTime: "HH:MM:ss.l",
+    // A call is one line for people as well, with what they look for in front.
+    singleLine: true,
+    messageFormat: "{msg}{if rpc_method} {rpc_method} {code} in {duration_ms} ms{end}{if path} {path}{end}",
+    errorLikeObjectKeys: [],
     sync: true,
   });
 }

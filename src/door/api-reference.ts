@@ -4,14 +4,13 @@ import { readFile } from "node:fs/promises";
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { FaultError } from "../domain/fault.ts";
-import { requestIdFrom } from "../rpc/call.ts";
 
 /** Answers requests for the OpenAPI document and the page that shows it. */
 export interface ApiReference {
   /** Whether it has this path. */
   offers(path: string): boolean;
   /** @throws FaultError method_not_allowed. */
-  answer(path: string, req: IncomingMessage, res: ServerResponse): Promise<void>;
+  answer(path: string, req: IncomingMessage, res: ServerResponse, requestId: string): Promise<void>;
 }
 
 interface File {
@@ -57,7 +56,7 @@ export function createApiReference(): ApiReference {
   };
   return {
     offers: (path) => FILES.has(path),
-    async answer(path, req, res) {
+    async answer(path, req, res, requestId) {
       if (!METHODS.includes(req.method ?? ""))
         throw new FaultError({ kind: "method_not_allowed", allowedMethods: METHODS });
       const file = FILES.get(path) as File;
@@ -67,7 +66,7 @@ export function createApiReference(): ApiReference {
         // Kept, and asked for again each time: page, script and document are of one release.
         "cache-control": "no-cache",
         etag,
-        "x-request-id": requestIdFrom(req.headers["x-request-id"]?.toString()),
+        "x-request-id": requestId,
       };
       if (isKnown(req, etag)) return void res.writeHead(304, headers).end();
       res.writeHead(200, { ...headers, "content-type": file.contentType, "content-length": bytes });

@@ -30,6 +30,8 @@ export interface GrpcDoorOptions {
   readonly reflection: boolean;
   /** What the health of every service is. Default: SERVING. */
   readonly readiness?: DoorReadiness;
+  /** Told of a request for what there is not, by its reason. */
+  readonly onUnrouted?: (reason: string, requestId: undefined) => void;
 }
 
 const ALWAYS_READY: DoorReadiness = { watch: (listener) => listener(true) };
@@ -54,7 +56,11 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<OpenDoor> 
   if (options.reflection) addReflection(server, kernel.methods);
 
   const port = await bindGrpc(server, options.host, options.port, options.tls);
-  const guard = guardHttp2(server, new Set(kernel.methods.map(pathOf)), options.headerBytesMax);
+  const guard = guardHttp2(server, {
+    paths: new Set(kernel.methods.map(pathOf)),
+    headerBytesMax: options.headerBytesMax,
+    onOther: (path) => isForeign(path) && options.onUnrouted?.("ROUTE_UNKNOWN", undefined),
+  });
   options.tls?.watch((_material, isClientCaNew) => {
     // Who is connected was let in by the roots of before.
     if (isClientCaNew) void guard.outdate();
@@ -72,6 +78,9 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<OpenDoor> 
     },
   };
 }
+
+/** Health and reflection answer whatever stands behind their names. */
+const isForeign = (path: string) => !/^\/grpc\.(health|reflection)\./.test(path);
 
 /** Bytes in, bytes out: messages are decoded inside the chain, after the caller is known. */
 function register(server: Server, method: DescMethodUnary, handler: Unary): void {

@@ -4,17 +4,16 @@ import { requestIdFrom } from "../rpc/call.ts";
 import { statusOf } from "../rpc/errors.ts";
 import type { Kernel } from "../rpc/kernel.ts";
 import { timeoutMsOf } from "../rpc/timeout.ts";
-import { createApiReference } from "./api-reference.ts";
 import { type ClientAddressOf, createClientAddress } from "./client-address.ts";
 import { clientCertificateOf } from "./client-certificate.ts";
 import { createConnectProtocols } from "./connect.ts";
+import { createDocuments, type DocumentsOptions } from "./documents.ts";
 import { errorEnvelope, sendFault } from "./http-answer.ts";
 import { type HttpTimeouts, type OpenHttpServer, openHttpServer, type Refusal } from "./http-server.ts";
 import { createRestEdge, type OpenHttpCall } from "./rest.ts";
 import type { DoorTls } from "./tls.ts";
-import { answerWellKnown, type WellKnown } from "./well-known.ts";
 
-export interface HttpDoorOptions {
+export interface HttpDoorOptions extends DocumentsOptions {
   readonly kernel: Kernel;
   readonly host: string;
   readonly port: number;
@@ -24,14 +23,10 @@ export interface HttpDoorOptions {
   readonly clientAddressOf?: ClientAddressOf;
   /** Absent: in clear. */
   readonly tls?: DoorTls | undefined;
-  /** Absent, there are no such paths. */
-  readonly wellKnown?: WellKnown;
-  /** Whether the API reference is shown. */
-  readonly apiReference?: boolean;
   /** Default: 10 s for the headers, 15 s for the whole request, 65 s between two, looked at every 2 s. */
   readonly timeouts?: HttpTimeouts;
-  /** Told of a request that was refused before it became a call: a bad Host, no such path, not HTTP. */
-  readonly onUnrouted: (reason: string, requestId: string) => void;
+  /** Told of a request that was refused before it became a call: a bad Host, no such path, not HTTP, which has no id either. */
+  readonly onUnrouted: (reason: string, requestId: string | undefined) => void;
   /** Told of an error that no call could be blamed for. */
   readonly onDefect: (err: unknown) => void;
 }
@@ -46,18 +41,16 @@ const TIMEOUTS: HttpTimeouts = {
 /** Connect, gRPC-Web and the REST edge: over HTTP/1.1, with TLS also over HTTP/2. */
 export async function openHttpDoor(options: HttpDoorOptions): Promise<OpenHttpServer> {
   const { kernel, messageBytesMax, headerBytesMax, clientAddressOf = createClientAddress([]) } = options;
-  const { wellKnown } = options;
   const connect = createConnectProtocols(kernel, messageBytesMax);
   const rest = createRestEdge(kernel, messageBytesMax);
-  const reference = options.apiReference === true ? createApiReference() : undefined;
+  const answerDocument = createDocuments(options);
 
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const open = callOpener(kernel, clientAddressOf, req, res);
     try {
       requireSaneHost(req);
       const [path = ""] = (req.url ?? "").split("?", 1);
-      if (wellKnown !== undefined && answerWellKnown(wellKnown, path, req, res)) return;
-      if (reference?.offers(path) === true) return await reference.answer(path, req, res);
+      if (await answerDocument(path, req, res)) return;
       await (connect.offers(path) ? connect.handle(path, req, res, open) : rest.handle(req, res, open));
     } catch (err) {
       const requestId = requestIdFrom(req.headers["x-request-id"]?.toString());
@@ -76,7 +69,11 @@ export async function openHttpDoor(options: HttpDoorOptions): Promise<OpenHttpSe
     tls: options.tls,
     timeouts: options.timeouts ?? TIMEOUTS,
     onRequest: answer,
-    refusal: (errorCode) => refusalOf(errorCode, headerBytesMax),
+    refusal: (errorCode) => {
+      const [fault, httpStatus] = unreadable(errorCode, headerBytesMax);
+      options.onUnrouted(statusOf(fault).reason, undefined);
+      return refusalOf(fault, httpStatus);
+    },
   });
 }
 
@@ -118,8 +115,7 @@ function requireSaneHost(req: IncomingMessage): void {
 }
 
 /** What Node's parser refuses, and what comes too slowly, in the envelope of every other error. */
-function refusalOf(errorCode: string, headerBytesMax: number): Refusal {
-  const [fault, httpStatus] = unreadable(errorCode, headerBytesMax);
+function refusalOf(fault: Fault, httpStatus: number): Refusal {
   return {
     httpStatus,
     contentType: "application/json",

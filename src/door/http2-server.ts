@@ -17,6 +17,14 @@ export interface Http2Guard {
   readonly closed: Promise<unknown>;
 }
 
+export interface GuardOptions {
+  /** Of the calls whose deadline is ours to keep. */
+  readonly paths: ReadonlySet<string>;
+  readonly headerBytesMax: number;
+  /** Told of each request for another path. */
+  readonly onOther: (path: string) => void;
+}
+
 /** Where the client's `grpc-timeout` is found by the time grpc-js hands the metadata on. */
 export const TIMEOUT_HEADER = "keyturn-grpc-timeout";
 
@@ -28,7 +36,7 @@ export const TIMEOUT_HEADER = "keyturn-grpc-timeout";
  * - The drain. grpc-js closes connections at once, with calls on the way that it then does not answer; without channelz its
  *   `forceShutdown` does not know the connections; and `tryShutdown` waits for ever for one that ends at that moment.
  */
-export function guardHttp2(server: Server, paths: ReadonlySet<string>, headerBytesMax: number): Http2Guard {
+export function guardHttp2(server: Server, { paths, headerBytesMax, onOther }: GuardOptions): Http2Guard {
   const sessions = new Set<Http2Session>();
   const sockets = new Set<Socket>();
   const servers = [...http2ServersOf(server)];
@@ -37,7 +45,9 @@ export function guardHttp2(server: Server, paths: ReadonlySet<string>, headerByt
     keep(http2, "connection", sockets);
     keep(http2, "session", sessions);
     http2.prependListener("stream", (_stream, headers) => {
-      if (paths.has(headers[":path"] ?? "")) putTimeoutAside(headers);
+      const path = headers[":path"] ?? "";
+      if (paths.has(path)) putTimeoutAside(headers);
+      else onOther(path);
     });
   }
   return {

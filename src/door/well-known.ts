@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { FaultError } from "../domain/fault.ts";
 import type { PublicJwk } from "../domain/signing-key.ts";
-import { requestIdFrom } from "../rpc/call.ts";
 import { commonHeaders, sendJson } from "./http-answer.ts";
 
 /** What is published for whoever checks our access tokens or wants one. */
@@ -17,7 +16,7 @@ export interface WellKnown {
 export const CACHE_CONTROL = "public, max-age=300";
 
 const METHODS = ["GET", "HEAD"];
-const WELL_KNOWN = "/.well-known/";
+export const WELL_KNOWN = "/.well-known/";
 /** Paths of the documents. */
 export const KEY_SET = `${WELL_KNOWN}jwks.json`;
 export const METADATA = [`${WELL_KNOWN}oauth-authorization-server`, `${WELL_KNOWN}openid-configuration`];
@@ -31,13 +30,12 @@ export function answerWellKnown(
   path: string,
   req: IncomingMessage,
   res: ServerResponse,
+  requestId: string,
 ): boolean {
-  if (!path.startsWith(WELL_KNOWN)) return false;
   const document = documentAt(path, wellKnown);
   if (document === undefined) return false;
   if (!METHODS.includes(req.method ?? ""))
     throw new FaultError({ kind: "method_not_allowed", allowedMethods: METHODS });
-  const requestId = requestIdFrom(req.headers["x-request-id"]?.toString());
   sendJson(res, 200, { ...commonHeaders(requestId), "cache-control": CACHE_CONTROL }, document);
   return true;
 }

@@ -7,10 +7,13 @@ import type { CallRecord } from "./call-record.ts";
  * call ever gets in, so no secret can, at any level.
  */
 export interface Log {
-  /** One wide line for a call that has ended. */
+  /**
+   * One wide line for a call that has ended: at `error` when the failure is ours, at `warn` when something was away or slow,
+   * else at `info`.
+   */
   called(record: CallRecord): void;
-  /** What made a call fail on our side, by codes and stack frames, never by message. */
-  defect(requestId: string, err: unknown): void;
+  /** What has failed on our side, and where, by codes and stack frames, never by message. */
+  defect(place: DefectPlace, err: unknown): void;
   /** The service itself: started, draining, key set loaded. `fields` must hold no caller's data. */
   event(
     level: "debug" | "info" | "warn" | "error" | "fatal",
@@ -19,15 +22,30 @@ export interface Log {
   ): void;
 }
 
+/** A call, or a part of the service that works beside all calls. */
+export type DefectPlace =
+  | { readonly part: string }
+  | {
+      readonly requestId: string;
+      readonly door: string;
+      readonly method: { readonly name: string };
+    };
+
 export function createLog(level: string, destination: DestinationStream = pino.destination(1)): Log {
-  const options = { level, base: BASE, timestamp: pino.stdTimeFunctions.isoTime };
+  const options = {
+    level,
+    base: BASE,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (name: string) => ({ level: name }) },
+  };
   const logger: Logger = pino(options, destination);
-  const lineOf = createCallLines(logger.levels.values["info"]);
+  const lineOf = createCallLines();
   return {
     called(record) {
-      if (logger.isLevelEnabled("info")) destination.write(lineOf(record));
+      const callLevel = levelOf(record);
+      if (logger.isLevelEnabled(callLevel)) destination.write(lineOf(callLevel, record));
     },
-    defect: (requestId, err) => logger.error({ request_id: requestId, ...defectFields(err) }, "defect"),
+    defect: (place, err) => logger.error({ ...placeFields(place), ...defectFields(err) }, "defect"),
     event: (eventLevel, event, fields = {}) => logger[eventLevel](fields, event),
   };
 }
@@ -42,14 +60,31 @@ export const bufferedOutput = (): DestinationStream =>
 /** What every line begins with, after its level and its time. */
 const BASE = { service: "keyturn" };
 
+/** Nothing that we do takes so long, unless it waits for somebody's lock or for a database in trouble. */
+const SLOW_MS = 1_000;
+const OUR_FAULT: ReadonlySet<string> = new Set(["INTERNAL", "UNKNOWN", "DATA_LOSS"]);
+const AWAY_OR_LATE: ReadonlySet<string> = new Set(["UNAVAILABLE", "DEADLINE_EXCEEDED"]);
+
+function levelOf({ code, durationMs }: CallRecord): "info" | "warn" | "error" {
+  if (code === "OK" && durationMs < SLOW_MS) return "info";
+  if (OUR_FAULT.has(code)) return "error";
+  return durationMs >= SLOW_MS || AWAY_OR_LATE.has(code) ? "warn" : "info";
+}
+
+function placeFields(place: DefectPlace): Record<string, unknown> {
+  if ("part" in place) return place;
+  const { requestId, door, method } = place;
+  return { request_id: requestId, door, rpc_method: method.name };
+}
+
 /**
  * The line of a call as the logger would write it, field by field. It is the one line that there is one of for each call,
  * and the logger, which has to be ready for fields of any kind, takes three times as long for it.
  */
-function createCallLines(level: number | undefined): (record: CallRecord) => string {
+function createCallLines(): (level: string, record: CallRecord) => string {
   let timeMs = Number.NaN;
   let time = "";
-  return (record) => {
+  return (level, record) => {
     const nowMs = Date.now();
     if (nowMs !== timeMs) time = new Date(nowMs).toISOString();
     timeMs = nowMs;

@@ -1,41 +1,10 @@
+import type { Counts } from "./count-watch.ts";
 import type { Database } from "./database.ts";
-
-/** How many credentials that hold now will have expired in so many days, by the days. */
-export type ExpiryCounts = ReadonlyMap<number, number>;
-
-export interface ExpiryWatch {
-  /** As last counted; empty before that. */
-  counts(): ExpiryCounts;
-  stop(): void;
-}
 
 export const EXPIRY_WINDOWS_DAYS = [1, 7, 14, 30] as const;
 
-const FIRST_AFTER_MS = 1_000;
-const INTERVAL_MS = 60_000;
-const COUNT_TIMEOUT_MS = 10_000;
-
-/** Counts about once a minute, beside everything else: who looks at the gauges never waits for the database. */
-export function watchExpiries(
-  db: Database,
-  options: { readonly random: () => number; readonly onError: (err: unknown) => void },
-): ExpiryWatch {
-  let counts: ExpiryCounts = new Map();
-  let timer: NodeJS.Timeout;
-  const countLater = (delayMs: number) => {
-    timer = setTimeout(() => void count(), delayMs).unref();
-  };
-  const count = async () => {
-    try {
-      counts = await countExpiries(db, AbortSignal.timeout(COUNT_TIMEOUT_MS));
-    } catch (err) {
-      options.onError(err);
-    }
-    countLater(INTERVAL_MS * (0.5 + options.random()));
-  };
-  countLater(FIRST_AFTER_MS);
-  return { counts: () => counts, stop: () => clearTimeout(timer) };
-}
+/** How many credentials that hold now will have expired in so many days, by the days. */
+export type ExpiryCounts = Counts<number>;
 
 /** One range of an index, whatever the number of credentials that expire later. Revoked ones are not counted. */
 export async function countExpiries(db: Database, signal: AbortSignal): Promise<ExpiryCounts> {

@@ -3,7 +3,7 @@ import type { Database } from "./database.ts";
 export interface SweeperOptions {
   /** Seconds for which a deleted credential is remembered. */
   readonly tombstoneRetentionSeconds: number;
-  /** Told what was swept, when it was anything, or why it could not be. */
+  /** Told after each round how much was swept, or why nothing could be. */
   readonly onSwept: (rows: number) => void;
   readonly onError: (err: unknown) => void;
   /** Jitter, 0 ≤ x < 1, so that replicas do not sweep in step: `Math.random`. */
@@ -37,7 +37,7 @@ export function startSweeper(db: Pick<Database, "run">, options: SweeperOptions)
   const sweep = async () => {
     try {
       const rows = await sweepOnce(db, options.tombstoneRetentionSeconds);
-      if (rows > 0) options.onSwept(rows);
+      options.onSwept(rows);
       sweepAfter(rows < ROWS_MAX ? intervalMs() : PAUSE_MS);
     } catch (err) {
       options.onError(err);

@@ -133,7 +133,7 @@ for (const { right, attributes } of LOGINS) {
     const { status, out, err } = await runCommand(scope, ["serve"], { ...env, DATABASE_URL: url.href });
     assert.equal(status, 1);
     const [fatal, ...more] = out.split("\n").map((line) => JSON.parse(line));
-    assert.deepEqual([fatal.level, fatal.rights, more], [60, [right], []]);
+    assert.deepEqual([fatal.level, fatal.rights, more], ["fatal", [right], []]);
     for (const secret of ["geheim", ROOT_KEY]) assert.equal(`${out}${err}`.includes(secret), false);
   });
 }

@@ -110,7 +110,7 @@ test("a second signal ends a server that takes its time to drain, at once and wi
 test("when its database ends by itself the server says so and exits 1", async () => {
   process.kill(database.pid, "SIGQUIT");
   assert.equal(await server.ended, 1);
-  assert.match(server.out(), /"level":60,[^\n]*"msg":"the embedded database has ended"/);
+  assert.match(server.out(), /"level":"fatal",[^\n]*"msg":"the embedded database has ended"/);
   await assertGone();
 });
 

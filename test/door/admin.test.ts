@@ -162,7 +162,7 @@ test("a request that fits no path is counted and, at the level debug, logged by 
     const res = await rest(h, "/wp-login.php", { headers: { "x-request-id": "scan-1" } });
     assert.equal(res.status, 404);
     assert.equal(await metric(h, 'keyturn_unrouted_requests_total{reason="ROUTE_UNKNOWN"}'), 1);
-    assert.match(h.log(), /"request_id":"scan-1","reason":"ROUTE_UNKNOWN"/);
+    assert.match(h.log(), /"request_id":"scan-1","door":"http","reason":"ROUTE_UNKNOWN"/);
   } finally {
     await h.stop();
   }

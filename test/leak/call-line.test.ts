@@ -27,7 +27,11 @@ function linesOf(record: CallRecord): { line: string; loggers: string } {
   createLog("info", destination).called(record);
   const written = JSON.parse(lines[0] ?? "");
   const { level: _, time, service: __, msg, ...fields } = written;
-  const options = { base: { service: "keyturn" }, timestamp: () => `,"time":"${time}"` };
+  const options = {
+    base: { service: "keyturn" },
+    timestamp: () => `,"time":"${time}"`,
+    formatters: { level: (name: string) => ({ level: name }) },
+  };
   pino(options, destination).info(fields, msg);
   return { line: lines[0] ?? "", loggers: lines[1] ?? "" };
 }
@@ -38,7 +42,7 @@ test("the line of a call is the one that the logger would write, character for c
     assert.equal(line, loggers);
     assert.match(
       line,
-      /^\{"level":30,"time":"\d{4}-\d\d-\d\dT[\d:.]+Z","service":"keyturn","request_id".*\n$/s,
+      /^\{"level":"info","time":"\d{4}-\d\d-\d\dT[\d:.]+Z","service":"keyturn","request_id".*\n$/s,
     );
   }
 });
@@ -46,7 +50,7 @@ test("the line of a call is the one that the logger would write, character for c
 test("the line of a call has its allow-listed fields, those that are known", () => {
   const { time: _, ...fields } = JSON.parse(linesOf(RECORD).line);
   assert.deepEqual(fields, {
-    level: 30,
+    level: "info",
     service: "keyturn",
     request_id: "request-1",
     door: "grpc",
@@ -64,8 +68,29 @@ test("the line of a call has its allow-listed fields, those that are known", () 
   });
 });
 
-test("a log that is set to warnings has no line of a call", () => {
+test("a call that failed on our side is an error, one that was late or met what was away is a warning", () => {
+  const levels = [
+    ["OK", 12, "info"],
+    ["NOT_FOUND", 12, "info"],
+    ["RESOURCE_EXHAUSTED", 12, "info"],
+    ["INTERNAL", 12, "error"],
+    ["UNAVAILABLE", 12, "warn"],
+    ["DEADLINE_EXCEEDED", 12, "warn"],
+    ["OK", 1_000, "warn"],
+    ["NOT_FOUND", 3_000, "warn"],
+    ["INTERNAL", 3_000, "error"],
+  ] as const;
+  for (const [code, durationMs, level] of levels) {
+    const { line } = linesOf({ ...RECORD, code, durationMs });
+    assert.equal(JSON.parse(line).level, level, `${code} in ${durationMs} ms`);
+  }
+});
+
+test("a log that is set to warnings has the lines of such calls only", () => {
   const lines: string[] = [];
-  createLog("warn", { write: (line) => void lines.push(line) }).called(RECORD);
+  const log = createLog("warn", { write: (line) => void lines.push(line) });
+  log.called(RECORD);
   assert.deepEqual(lines, []);
+  log.called({ ...RECORD, code: "UNAVAILABLE" });
+  assert.equal(lines.length, 1);
 });

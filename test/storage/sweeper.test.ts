@@ -56,7 +56,7 @@ test("a round that fails is told, and tried again at the usual time", async () =
     h.sweptAt.map((at) => at - MINUTE),
     [0, 100, 100 + MINUTE],
   );
-  assert.deepEqual(h.told, [1_000, lost]);
+  assert.deepEqual(h.told, [1_000, lost, 0]);
 });
 
 test("a sweeper that is stopped in the middle of a full round begins no other", async () => {
