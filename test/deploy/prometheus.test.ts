@@ -64,6 +64,16 @@ test("an alert looks at outcomes and codes that there are", () => {
   assert.deepEqual([...new Set(words("code"))], codes);
 });
 
+test("each alert that names a chapter of the runbook names one that is there", () => {
+  const runbook = readFileSync("docs/runbook.md", "utf8");
+  const anchors = [...runbook.matchAll(/^##+ (.*)$/gm)].map(([, title = ""]) =>
+    title.toLowerCase().replaceAll(" ", "-"),
+  );
+  const named = [...readFileSync("deploy/prometheus/rules.yaml", "utf8").matchAll(/runbook\.md#(\S+)/g)];
+  assert.ok(named.length > 5);
+  for (const [, anchor = ""] of named) assert.ok(anchors.includes(anchor), anchor);
+});
+
 const promtool = (...args: string[]) => spawnSync(toolNamed("promtool") ?? "", args, { encoding: "utf8" });
 
 test("promtool takes the rules and what they do in its own tests", { skip: skipWithout("promtool") }, () => {
