@@ -8,6 +8,7 @@ import { createMint } from "./auth/mint.ts";
 import { deriveKeys, type KeyRing } from "./auth/root-keys.ts";
 import type { Config } from "./config.ts";
 import { type Doors, openDoors } from "./doors.ts";
+import { startEventDelivery } from "./event-delivery.ts";
 import { createHandlers } from "./handlers.ts";
 import { LIMITS } from "./limits.ts";
 import type { Log } from "./observability/log.ts";
@@ -104,6 +105,8 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
   });
 
   const upkeep = startUpkeep({ config, db, log, metrics });
+  const events = startEventDelivery({ config, db, fit, log, metrics });
+
   const readiness = watchReadiness({
     look: async () => {
       const state = await databaseState(db, AbortSignal.timeout(1_000));
@@ -133,6 +136,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     login.stop();
     signing.ring.stop();
     upkeep.stop();
+    await events.stop();
     await checks.stop();
     await db.close(1_000);
   };

@@ -1,6 +1,6 @@
 import { type ConfigDeps, isProduction, readConfig } from "./config.ts";
 import { type Settings, schemaOf } from "./config-schema.ts";
-import { type Env, readRootKeyText } from "./config-values.ts";
+import { type Env, FILE_VARIABLES, readFileText } from "./config-values.ts";
 
 /** What can be read of a configuration, however much of it is wrong. */
 export interface PartialConfig {
@@ -15,8 +15,11 @@ export interface PartialConfig {
 export function readPartialConfig(env: Env, deps: ConfigDeps): PartialConfig {
   const production = isProduction(env);
   const result = readConfig(env, deps);
-  const { text } = readRootKeyText(withoutEmpty(env), deps.readFile);
-  const given: Env = { ...withoutEmpty(env), KEYTURN_ROOT_KEY: text };
+  const texts = FILE_VARIABLES.map((variable) => readFileText(withoutEmpty(env), variable, deps.readFile));
+  const given: Env = {
+    ...withoutEmpty(env),
+    ...Object.fromEntries(texts.map(({ variable, text }) => [variable, text])),
+  };
   const settings = Object.entries(schemaOf(production, deps.cores).shape).flatMap(([name, type]) => {
     const parsed = type.safeParse(given[name]);
     return parsed.success ? [[name, parsed.data]] : [];
@@ -31,7 +34,7 @@ export function readPartialConfig(env: Env, deps: ConfigDeps): PartialConfig {
 /** Every variable that means something, or would under another name. */
 export const variableNames = (): string[] => [
   ...Object.keys(schemaOf(false, 1).shape),
-  "KEYTURN_ROOT_KEY_FILE",
+  ...FILE_VARIABLES.map((name) => `${name}_FILE`),
 ];
 
 const withoutEmpty = (env: Env): Env =>

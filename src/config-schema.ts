@@ -5,6 +5,7 @@ import { doorVariables } from "./config-doors.ts";
 import { tlsVariables } from "./config-tls.ts";
 import { databaseUrl, MISSING, required, whole } from "./config-values.ts";
 import { variable } from "./config-variable.ts";
+import { webhookVariables } from "./config-webhook.ts";
 
 const storageVariables = (production: boolean) => ({
   DATABASE_URL: variable(required(production, z.string({ error: MISSING }).pipe(databaseUrl)), {
@@ -38,12 +39,16 @@ export const variablesOf = (production: boolean, cores: number) => ({
   accessTokens: accessTokenVariables(production),
   secrets: secretVariables(production, cores),
   credentials: credentialVariables(),
+  webhook: webhookVariables(),
   log: logVariables(),
 });
 
 /** Every variable: its form, its bounds, its default. */
 export function schemaOf(production: boolean, cores: number) {
-  const { storage, doors, callers, accessTokens, secrets, credentials, log } = variablesOf(production, cores);
+  const { storage, doors, callers, accessTokens, secrets, credentials, webhook, log } = variablesOf(
+    production,
+    cores,
+  );
   return z.object({
     ...storage,
     ...doors,
@@ -51,6 +56,7 @@ export function schemaOf(production: boolean, cores: number) {
     ...accessTokens,
     ...secrets,
     ...credentials,
+    ...webhook,
     ...log,
   });
 }

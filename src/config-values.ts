@@ -152,23 +152,28 @@ function succeeds(attempt: () => void): boolean {
   }
 }
 
-export interface RootKeyText {
+/** Variables that may stand in a file instead, which the same name with `_FILE` names. */
+export const FILE_VARIABLES = ["KEYTURN_ROOT_KEY", "KEYTURN_WEBHOOK_SECRETS"] as const;
+export type FileVariable = (typeof FILE_VARIABLES)[number];
+
+export interface FileText {
+  readonly variable: FileVariable;
   /** The variable to name in a mistake. */
-  readonly name: "KEYTURN_ROOT_KEY" | "KEYTURN_ROOT_KEY_FILE";
+  readonly name: FileVariable | `${FileVariable}_FILE`;
   readonly text?: string;
   readonly problem?: string;
 }
 
-/** The root keys stand in a variable or in a file that another one names. */
-export function readRootKeyText(env: Env, readFile: (path: string) => string): RootKeyText {
-  const { KEYTURN_ROOT_KEY: text, KEYTURN_ROOT_KEY_FILE: file } = env;
-  if (file === undefined) return { name: "KEYTURN_ROOT_KEY", ...(text === undefined ? {} : { text }) };
-  const name = "KEYTURN_ROOT_KEY_FILE";
+/** What stands in a variable, or in the file that another one names. */
+export function readFileText(env: Env, variable: FileVariable, readFile: (path: string) => string): FileText {
+  const name = `${variable}_FILE` as const;
+  const [text, file] = [env[variable], env[name]];
+  if (file === undefined) return { variable, name: variable, ...(text === undefined ? {} : { text }) };
   if (text !== undefined)
-    return { name, problem: `KEYTURN_ROOT_KEY and ${name} are both set: leave one out` };
+    return { variable, name, problem: `${variable} and ${name} are both set: leave one out` };
   try {
-    return { name, text: readFile(file).trim() };
+    return { variable, name, text: readFile(file).trim() };
   } catch {
-    return { name, problem: `${name} cannot be read` };
+    return { variable, name, problem: `${name} cannot be read` };
   }
 }

@@ -2,7 +2,15 @@ import type { CertificateCaller } from "./auth/certificate-callers.ts";
 import type { KeyRing } from "./auth/root-keys.ts";
 import { type Settings, schemaOf } from "./config-schema.ts";
 import { type TlsConfig, tlsConfigOf, tlsMistakes } from "./config-tls.ts";
-import { databaseUrl, type Env, lifetimeMistakes, readRootKeyText, rootKeys } from "./config-values.ts";
+import {
+  databaseUrl,
+  type Env,
+  FILE_VARIABLES,
+  lifetimeMistakes,
+  readFileText,
+  rootKeys,
+} from "./config-values.ts";
+import { type Webhook, webhookMistakes, webhookOf } from "./config-webhook.ts";
 import type { CredentialPolicy } from "./domain/policy.ts";
 
 /** Everything that an operator decides, read once. Frozen, and complete or not there at all. */
@@ -56,6 +64,8 @@ export interface Config {
   readonly policy: CredentialPolicy;
   /** Seconds for which a deleted credential is remembered. */
   readonly tombstoneRetentionSeconds: number;
+  /** Undefined: nobody is told of what happens. */
+  readonly webhook: Webhook | undefined;
   readonly reflection: boolean;
   /** Milliseconds for which a server that drains goes on to take calls. */
   readonly drainGraceMs: number;
@@ -79,16 +89,18 @@ export type ConfigResult =
 export function readConfig(env: Env, deps: ConfigDeps): ConfigResult {
   const set = withoutEmpty(env);
   const production = isProduction(env);
-  const rootKey = readRootKeyText(set, deps.readFile);
-  const parsed = schemaOf(production, deps.cores).safeParse({ ...set, KEYTURN_ROOT_KEY: rootKey.text });
+  const texts = FILE_VARIABLES.map((variable) => readFileText(set, variable, deps.readFile));
+  const given = { ...set, ...Object.fromEntries(texts.map(({ variable, text }) => [variable, text])) };
+  const parsed = schemaOf(production, deps.cores).safeParse(given);
   const mistakes = [
-    ...(rootKey.problem === undefined ? [] : [rootKey.problem]),
-    ...(parsed.error?.issues ?? [])
-      .map(({ path, message }) => ({ name: String(path[0]), message }))
-      .filter(({ name }) => name !== "KEYTURN_ROOT_KEY" || rootKey.problem === undefined)
-      .map(({ name, message }) => `${name === "KEYTURN_ROOT_KEY" ? rootKey.name : name} ${message}`),
+    ...texts.flatMap(({ problem }) => problem ?? []),
+    ...(parsed.error?.issues ?? []).flatMap(({ path, message }) => {
+      const text = texts.find(({ variable }) => variable === path[0]);
+      return text?.problem === undefined ? [`${text?.name ?? String(path[0])} ${message}`] : [];
+    }),
     ...lifetimeMistakes(set),
     ...tlsMistakes(set, deps.readFile),
+    ...(texts.some(({ problem }) => problem !== undefined) ? [] : webhookMistakes(given)),
     ...modeMistakes(set),
   ];
   if (mistakes.length > 0 || parsed.data === undefined) return { mistakes };
@@ -111,7 +123,7 @@ export function readRootKeys(
   env: Env,
   { readFile }: Pick<ConfigDeps, "readFile">,
 ): { readonly rootKeys: KeyRing } | { readonly mistakes: readonly string[] } {
-  const { name, text, problem } = readRootKeyText(withoutEmpty(env), readFile);
+  const { name, text, problem } = readFileText(withoutEmpty(env), "KEYTURN_ROOT_KEY", readFile);
   if (problem !== undefined) return { mistakes: [problem] };
   const parsed = rootKeys.safeParse(text, { error: () => "or KEYTURN_ROOT_KEY_FILE is required" });
   if (parsed.success) return { rootKeys: parsed.data };
@@ -174,6 +186,7 @@ function toConfig(production: boolean, settings: Settings, tls: TlsConfig): Conf
       activeCredentialsMax: settings.KEYTURN_ACTIVE_CREDENTIALS_MAX,
     }),
     tombstoneRetentionSeconds: settings.KEYTURN_TOMBSTONE_RETENTION,
+    webhook: webhookOf(settings),
     reflection: settings.KEYTURN_REFLECTION,
     drainGraceMs: settings.KEYTURN_DRAIN_GRACE * 1000,
     apiReference: settings.KEYTURN_API_REFERENCE,

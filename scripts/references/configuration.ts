@@ -9,6 +9,7 @@ const TITLES: Readonly<Record<keyof ReturnType<typeof variablesOf>, string>> = {
   accessTokens: "Access tokens",
   secrets: "Secrets",
   credentials: "Credentials",
+  webhook: "Webhook",
   log: "Log",
 };
 

@@ -62,5 +62,5 @@ const isTrustworthy = (url: URL, isIssuerLoopback: boolean): boolean =>
   url.protocol === "https:" || (url.protocol === "http:" && isIssuerLoopback && isLoopback(url));
 
 /** The URL parser has already written every spelling of an address in its one normal form. */
-const isLoopback = ({ hostname }: URL): boolean =>
+export const isLoopback = ({ hostname }: URL): boolean =>
   hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);

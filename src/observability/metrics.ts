@@ -1,9 +1,10 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { CallRecord } from "./call-record.ts";
+import { createEventMetrics, type EventMetrics } from "./event-metrics.ts";
 import { type WatchedParts, watchParts } from "./watched-metrics.ts";
 
 /** Prometheus metrics. No identifier of a tenant, account or credential ever becomes a label. */
-export interface Metrics {
+export interface Metrics extends EventMetrics {
   called(record: CallRecord): void;
   /** A request that was refused before it became a call. */
   unrouted(reason: string): void;
@@ -134,6 +135,7 @@ export function createMetrics(): Metrics {
   const outcomeOf = (isSuccess: boolean) => (isSuccess ? "done" : "failed");
 
   return {
+    ...createEventMetrics(registry),
     called({ door, service, method, code, reason, durationMs }) {
       calls.inc({ door, service, method, code, reason });
       duration.observe({ door, service, method }, durationMs / 1000);

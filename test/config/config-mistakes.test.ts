@@ -3,6 +3,8 @@ import { test } from "node:test";
 import { readDatabaseUrl } from "../../src/config.ts";
 import { configOf, type Env, mistakesOf, PRODUCTION, ROOT_KEY } from "./given-config.ts";
 
+const WEBHOOK_SECRET = `whsec_${ROOT_KEY}`;
+
 /** Values that are refused. Each holds the word "geheim" where that is possible, so that an echo would show. */
 const REFUSED: Readonly<Record<string, readonly string[]>> = {
   KEYTURN_GRPC_PORT: ["65536", "-1", "80 ", "8e1", "0x50", "080000", "geheim", "tcp://10.0.0.1:50051"],
@@ -74,6 +76,15 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
   KEYTURN_LIFETIME_MIN: ["0s", "0d"],
   KEYTURN_LIFETIME_MAX: ["3661d", "999999999d"],
   KEYTURN_ACTIVE_CREDENTIALS_MAX: ["0", "101"],
+  KEYTURN_WEBHOOK_URL: [
+    "geheim",
+    "http://hooks.example/geheim",
+    "http://10.0.0.1/geheim",
+    "https://user:geheim@hooks.example",
+    "https://hooks.example/#geheim",
+    "ftp://hooks.example/geheim",
+  ],
+  KEYTURN_WEBHOOK_SECRETS: ["geheim", ",", "whsec_geheim", "whsec_Z2VoZWlt", `${WEBHOOK_SECRET},geheim`],
   KEYTURN_REFLECTION: ["yes", "ON"],
   KEYTURN_DRAIN_GRACE: ["5", "121s", "-1s", "1m"],
   KEYTURN_API_REFERENCE: ["1", "OFF"],

@@ -47,6 +47,7 @@ const DEFAULTS: Config = {
   },
   tombstoneRetentionSeconds: 30 * 86_400,
   drainGraceMs: 0,
+  webhook: undefined,
   reflection: true,
   apiReference: true,
   logLevel: "info",

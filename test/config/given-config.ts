@@ -7,6 +7,7 @@ export type Env = Readonly<Record<string, string | undefined>>;
 
 const FILES: Readonly<Record<string, string>> = {
   "/keys": `${ROOT_KEY},${Buffer.alloc(32, 8).toString("base64")}\n`,
+  "/webhook-secrets": `whsec_${ROOT_KEY}\n`,
   "/empty": "\n",
   "/geheim": "geheim",
 };

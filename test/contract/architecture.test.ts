@@ -12,6 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   auth: ["domain"],
   storage: ["domain"],
   service: ["domain", "storage", "auth"],
+  webhook: ["domain", "type storage"],
   observability: ["domain", "type auth", "type storage"],
   rpc: ["domain", "auth", "service", "observability", "gen"],
   door: ["domain", "rpc", "observability", "gen"],
@@ -21,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   client: ["gen", "published"],
   dev: ["auth", "storage", "type root"],
   /** compose.ts, config.ts and main.ts. */
-  root: ["domain", "auth", "storage", "service", "observability", "rpc", "door", "cli"],
+  root: ["domain", "auth", "storage", "service", "webhook", "observability", "rpc", "door", "cli"],
 };
 
 interface Import {

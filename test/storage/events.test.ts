@@ -3,8 +3,10 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import postgres from "postgres";
+import { openOutbox } from "../../src/storage/outbox.ts";
 import { givenAccount, givenDatabase, type TestDatabase } from "../support/database.ts";
 import { eventually } from "../support/eventually.ts";
+import { givenPool } from "../support/given-pool.ts";
 import { type Account, boundsOf, callCreate, callerOf, newOf, outcomeOf } from "./create-call.ts";
 import { accept, claim, create, eventsOf, postpone, remove, wantEvents } from "./given-events.ts";
 
@@ -223,4 +225,21 @@ test("events that nobody has accepted for two weeks are given up, so many at a t
   assert.deepEqual([await giveUp(1), await giveUp(10), await giveUp(10)], [1, 1, 0]);
   const due = (await claim(server)).map(({ service_account_id }) => service_account_id).sort();
   assert.deepEqual(due, [account.id, another.id].sort());
+});
+
+test("the backlog says how many wait, and how old the oldest is", async () => {
+  const pool = givenPool(db.serverUrl, 1);
+  try {
+    const outbox = openOutbox(pool);
+    assert.deepEqual(await outbox.backlog(), { count: 0, oldestAgeSeconds: 0 });
+    await create(server, account, 3);
+    await db.sql`
+      update keyturn.events set occurred_at = occurred_at - interval '1 hour'
+       where sequence = (select min(sequence) from keyturn.events)`;
+    const { count, oldestAgeSeconds } = await outbox.backlog();
+    assert.equal(count, 3);
+    assert.ok(oldestAgeSeconds >= 3_600 && oldestAgeSeconds < 3_700, `${oldestAgeSeconds}`);
+  } finally {
+    await pool.close(1_000);
+  }
 });

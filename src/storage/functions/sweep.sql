@@ -1,6 +1,6 @@
 -- Takes away what has had its time, a few rows at a time, beside whoever else does so: sealed secrets after ten minutes,
 -- replays after thirty days, tombstones after as long as the operator keeps them, revoked tokens and signing keys once no
--- token needs them.
+-- token needs them, and events that nobody wants any more.
 create or replace function keyturn.sweep(p_tombstone_retention interval, p_rows_max integer)
 returns integer
 language plpgsql volatile security definer
@@ -39,6 +39,8 @@ begin
            select ctid, lead(signs_from) over (order by signs_from, kid) as successor_signs_from from signing_keys) k
           where k.successor_signs_from < clock_timestamp() - interval '75 minutes'));
   get diagnostics swept = row_count;
-  return total + swept;
+  total := total + swept;
+  -- Servers with a webhook give up events, and say so; what is left here is older, and no such server is left either.
+  return total + give_up_events(interval '15 days', p_rows_max);
 end
 $$;

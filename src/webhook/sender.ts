@@ -1,0 +1,89 @@
+import type { OutboxEvent } from "../domain/event.ts";
+import { CLOUD_EVENT_TYPE, toCloudEvent } from "./cloud-event.ts";
+import { signedHeaders } from "./signature.ts";
+
+/** What became of one attempt, in one word. */
+export type AttemptOutcome =
+  | "accepted"
+  | "redirected"
+  | "gone"
+  | "throttled"
+  | "client_error"
+  | "server_error"
+  | "timed_out"
+  | "unreachable";
+
+export interface Attempt {
+  readonly outcome: AttemptOutcome;
+  /** How long the receiver asks to be left alone, if it does. */
+  readonly retryAfterMs: number | undefined;
+}
+
+/** Sends an event once. Never rejects. */
+export type Send = (event: OutboxEvent, signal: AbortSignal) => Promise<Attempt>;
+
+export interface SenderOptions {
+  readonly fetch: typeof globalThis.fetch;
+  readonly url: URL;
+  /** One signature is made with each. */
+  readonly keys: readonly Buffer[];
+  /** The `source` of every event. */
+  readonly source: string;
+  readonly timeoutMs: number;
+  readonly now: () => Date;
+}
+
+/** Of an answer, which nobody reads: with more than that the connection goes with it. */
+const ANSWER_BYTES_MAX = 16 * 1024;
+const RETRY_AFTER_MS_MAX = 300_000;
+
+/** An answer counts by its status: 2xx within the time is an acceptance. A redirect is none, and leads nowhere. */
+export function createSender({ fetch, url, keys, source, timeoutMs, now }: SenderOptions): Send {
+  return async (event, signal) => {
+    const body = toCloudEvent(event, source);
+    const timeout = AbortSignal.timeout(timeoutMs);
+    try {
+      const response = await fetch(url, {
+        method: "POST",
+        redirect: "manual",
+        signal: AbortSignal.any([signal, timeout]),
+        headers: {
+          "content-type": CLOUD_EVENT_TYPE,
+          "user-agent": "keyturn",
+          ...signedHeaders({ id: event.id, body }, keys, now()),
+        },
+        body,
+      });
+      await discard(response).catch(() => {});
+      const outcome = outcomeOf(response.status);
+      // Standard Webhooks has 410 mean that nothing more is to be sent. Nothing may get lost either: so rarely.
+      return { outcome, retryAfterMs: outcome === "gone" ? RETRY_AFTER_MS_MAX : retryAfterMsOf(response) };
+    } catch {
+      return { outcome: timeout.aborted ? "timed_out" : "unreachable", retryAfterMs: undefined };
+    }
+  };
+}
+
+/** Read to its end so that the connection can be used again. */
+async function discard(response: Response): Promise<void> {
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.byteLength;
+    // Leaving the loop closes the connection.
+    if (size > ANSWER_BYTES_MAX) return;
+  }
+}
+
+function outcomeOf(httpStatus: number): AttemptOutcome {
+  if (httpStatus >= 200 && httpStatus < 300) return "accepted";
+  if (httpStatus < 400) return "redirected";
+  if (httpStatus === 410) return "gone";
+  if (httpStatus === 429) return "throttled";
+  return httpStatus < 500 ? "client_error" : "server_error";
+}
+
+/** Seconds only: nobody's clock is asked. */
+function retryAfterMsOf({ headers }: Response): number | undefined {
+  const [seconds] = /^\d{1,9}$/.exec(headers.get("retry-after") ?? "") ?? [];
+  return seconds === undefined ? undefined : Math.min(Number(seconds) * 1000, RETRY_AFTER_MS_MAX);
+}
