@@ -11,7 +11,12 @@ if (major < 22 || (major === 22 && minor < 18) || (major === 23 && minor < 6)) {
 }
 // argon2 works in libuv's threads, which file, DNS and signature work share: as many hashes as there are cores must leave
 // some free (docs/adr/0004). Nothing has used them yet, so it is not too late to say how many there are.
-import("node:os").then(({ availableParallelism }) => {
-  process.env.UV_THREADPOOL_SIZE = process.env.UV_THREADPOOL_SIZE || String(availableParallelism() + 4);
-  return import("../src/main.ts");
-});
+Promise.all([import("node:os"), import("node:module"), import("node:url")]).then(
+  ([os, { enableCompileCache }, url]) => {
+    process.env.UV_THREADPOOL_SIZE = process.env.UV_THREADPOOL_SIZE || String(os.availableParallelism() + 4);
+    // What Node has made of the TypeScript is kept, so that the next start neither strips nor compiles it again: it is ready
+    // sooner and has less to hold. Where the folder cannot be written, what is there is read.
+    enableCompileCache(url.fileURLToPath(new URL("../node_modules/.cache/keyturn", import.meta.url)));
+    return import("../src/main.ts");
+  },
+);
