@@ -1,5 +1,6 @@
 import { type Foundations, startKeyturn } from "../compose.ts";
 import type { Config } from "../config.ts";
+import { lowerHashPriority } from "../hash-priority.ts";
 import { bufferedOutput, createLog } from "../observability/log.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -29,6 +30,7 @@ export async function runServe(terminal: Terminal): Promise<number> {
     ending.resolve(1);
   });
   try {
+    await lowerHashPriority();
     const keyturn = await startKeyturn(config, development ?? productionFoundations(config), log);
     log.event("info", "listening", keyturn.addresses);
     if (development !== undefined) log.event("warn", "development mode: set NODE_ENV=production to leave it");
