@@ -6,7 +6,7 @@
 import { spawn } from "node:child_process";
 import { chmodSync, globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, normalize } from "node:path";
 import { createLogins } from "../src/dev/development-database.ts";
 import { startEmbeddedPostgres } from "../src/dev/embedded-postgres.ts";
 import { endOrphan } from "../src/dev/postgres-owner.ts";
@@ -59,7 +59,7 @@ async function runOnPostgres(folder: string, files: readonly string[]): Promise<
   try {
     const { ownerUrl, serverUrl } = await createLogins(postgres, TEMPLATE);
     await migrate(ownerUrl);
-    return await runNode(files, {
+    const env = {
       ...process.env,
       // Whatever a test or a tool of its makes there goes with this run, however that ends.
       TMPDIR: folder,
@@ -68,16 +68,25 @@ async function runOnPostgres(folder: string, files: readonly string[]): Promise<
       KEYTURN_TEST_OWNER_URL: ownerUrl,
       KEYTURN_TEST_SERVER_URL: serverUrl,
       KEYTURN_TEST_SUPERUSER_URL: postgres.url({ ...postgres.superuser, database: "postgres" }),
-    });
+    };
+    const measuring = files.filter((file) => normalize(file).startsWith(MEASURING));
+    const others = files.filter((file) => !measuring.includes(file));
+    const exitCode = others.length === 0 ? 0 : await runNode(others, env, FILES_AT_ONCE);
+    if (measuring.length === 0 || interruption.signal.aborted) return exitCode;
+    return (await runNode(measuring, env, 1)) || exitCode;
   } finally {
     await postgres.stop();
   }
 }
 
-/** More files at a time than there are cores: most of the time a test waits for a process, a timer or the database. */
-function runNode(files: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+/** More than there are cores: most of the time a test waits for a process, a timer or the database. */
+const FILES_AT_ONCE = 4;
+/** What measures is run by itself, after all the others. */
+const MEASURING = join("test", "bench");
+
+function runNode(files: readonly string[], env: NodeJS.ProcessEnv, filesAtOnce: number): Promise<number> {
   const { signal } = interruption;
-  const args = ["--test", "--test-timeout=900000", "--test-concurrency=4", ...files];
+  const args = ["--test", "--test-timeout=900000", `--test-concurrency=${filesAtOnce}`, ...files];
   const child = spawn(process.execPath, args, { env, signal, stdio: "inherit" });
   // Only to say that it was ended by the signal.
   child.on("error", () => {});
