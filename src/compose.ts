@@ -7,7 +7,7 @@ import type { KeySet } from "./auth/key-set.ts";
 import { createMint } from "./auth/mint.ts";
 import { deriveKeys, type KeyRing } from "./auth/root-keys.ts";
 import type { Config } from "./config.ts";
-import { type Doors, openDoors } from "./doors.ts";
+import { type Addresses, type Doors, openDoors } from "./doors.ts";
 import { startEventDelivery } from "./event-delivery.ts";
 import { createHandlers } from "./handlers.ts";
 import { LIMITS } from "./limits.ts";
@@ -35,7 +35,7 @@ export interface Foundations {
 
 export interface Keyturn {
   /** `host:port` of each door. */
-  readonly addresses: { readonly grpc: string; readonly http: string; readonly admin: string };
+  readonly addresses: Addresses;
   /** Resolves when the service turns out not to be fit to go on, which the log has said. */
   readonly unfit: Promise<void>;
   /** Stops accepting, lets calls in flight finish for `timeoutMs`, then closes everything. */

@@ -45,7 +45,7 @@ export const callerVariables = (production: boolean) => ({
 export const certificateVariables = () => ({
   KEYTURN_CLIENT_CERTIFICATE_CALLERS: variable(certificateCallers.optional(), {
     meaning:
-      "who a service is that sends no bearer token and shows a certificate with this name (SAN), where the door has a client CA (docs/adr/0017)",
+      "who a service is that sends no bearer token and shows a certificate with this name (SAN), where the door has a client CA (docs/adr/0020)",
     form: 'JSON: `{"URI:spiffe://example.org/gateway":{"organization":"acme","roles":["verifier"]}}`',
     standard: "none",
   }),

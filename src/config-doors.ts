@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { port, trustedProxies } from "./config-values.ts";
+import { optionalPort, port, trustedProxies } from "./config-values.ts";
 import { form, variable } from "./config-variable.ts";
 
 const DRAIN_GRACE_SECONDS_MAX = 120;
@@ -35,6 +35,10 @@ export const doorVariables = (production: boolean) => ({
   KEYTURN_GRPC_PORT: variable(port(50_051), { meaning: "port of the gRPC door" }),
   KEYTURN_HTTP_PORT: variable(port(8080), { meaning: "port of the HTTP door: REST, Connect, gRPC-Web" }),
   KEYTURN_ADMIN_PORT: variable(port(9090), { meaning: "port of the admin door" }),
+  KEYTURN_CHANNELZ_PORT: variable(optionalPort(), {
+    meaning:
+      "port of `grpc.channelz.v1` at the address of the admin door; absent: no books are kept of connections",
+  }),
   KEYTURN_TRUSTED_PROXIES: variable(trustedProxies, {
     meaning:
       "addresses and CIDRs of the proxies whose `X-Forwarded-For` is believed: the client is the right-most address there that is not one of them",

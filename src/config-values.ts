@@ -14,16 +14,17 @@ export const MISSING = "is required in production";
 export const required = <T extends z.ZodType>(production: boolean, type: T) =>
   production ? type : type.optional();
 
-export const port = (standard: number) =>
-  form(
-    z
-      .string()
-      .regex(/^\d{1,5}$/, "must be a port from 0 to 65535")
-      .transform(Number)
-      .refine((value) => value <= 65_535, "must be a port from 0 to 65535")
-      .default(standard),
-    { form: "port", bounds: "0–65535; 0 takes a free one" },
-  );
+const portNumber = z
+  .string()
+  .regex(/^\d{1,5}$/, "must be a port from 0 to 65535")
+  .transform(Number)
+  .refine((value) => value <= 65_535, "must be a port from 0 to 65535");
+const PORT = { form: "port", bounds: "0–65535; 0 takes a free one" };
+
+export const port = (standard: number) => form(portNumber.default(standard), PORT);
+
+/** Of a door that is not opened while its variable is absent. */
+export const optionalPort = () => form(portNumber.optional(), { ...PORT, standard: "none" });
 
 export const whole = (min: number, max: number, standard: number) => {
   const message = `must be a whole number from ${min} to ${max}`;

@@ -22,6 +22,8 @@ export interface Config {
   readonly grpcPort: number;
   readonly httpPort: number;
   readonly adminPort: number;
+  /** Undefined: no channelz. */
+  readonly channelzPort: number | undefined;
   readonly tls: TlsConfig;
   /** How often the files of certificates are looked at. */
   readonly certificateReloadMs: number;
@@ -153,6 +155,7 @@ function toConfig(production: boolean, settings: Settings, tls: TlsConfig): Conf
     grpcPort: settings.KEYTURN_GRPC_PORT,
     httpPort: settings.KEYTURN_HTTP_PORT,
     adminPort: settings.KEYTURN_ADMIN_PORT,
+    channelzPort: settings.KEYTURN_CHANNELZ_PORT,
     tls,
     certificateReloadMs: settings.KEYTURN_CERTIFICATE_RELOAD * 1000,
     certificateCallers: settings.KEYTURN_CLIENT_CERTIFICATE_CALLERS ?? new Map(),

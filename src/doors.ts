@@ -21,10 +21,18 @@ export interface DoorsParts {
   readonly log: Log;
 }
 
+/** `host:port` of each door; of channelz where it is asked for. */
+export interface Addresses {
+  readonly grpc: string;
+  readonly http: string;
+  readonly admin: string;
+  readonly channelz?: string;
+}
+
 /** The three doors. That of the operators opens first and closes last: a start and a drain are watched from there. */
 export interface Doors {
-  /** Lets callers in, and says where each door is, as `host:port`. */
-  openToCallers(): Promise<{ readonly grpc: string; readonly http: string; readonly admin: string }>;
+  /** Lets callers in. */
+  openToCallers(): Promise<Addresses>;
   /** Asks callers to go elsewhere with their next request, and goes on to answer. */
   windDown(): void;
   /** Accepts nothing more, lets calls in flight finish for `timeoutMs`, then cuts what is left. */
@@ -41,18 +49,20 @@ export async function openDoors(parts: DoorsParts): Promise<Doors> {
     metrics,
     readiness,
   });
+  const channelz = await openChannelz(parts, tls.admin);
   let grpc: OpenDoor | undefined;
   let http: OpenHttpServer | undefined;
   return {
     async openToCallers() {
       grpc = await openGrpc(parts, tls.grpc);
       http = await openHttp(parts, tls.http);
-      return { grpc: addressOf(grpc), http: addressOf(http), admin: addressOf(admin) };
+      const addresses = { grpc: addressOf(grpc), http: addressOf(http), admin: addressOf(admin) };
+      return channelz === undefined ? addresses : { ...addresses, channelz: addressOf(channelz) };
     },
     windDown: () => http?.windDown(),
     async close(timeoutMs) {
       await Promise.all([grpc?.close(timeoutMs), http?.close(timeoutMs)]);
-      await admin.close(0);
+      await Promise.all([admin.close(0), channelz?.close(0)]);
       for (const doorTls of Object.values(tls)) doorTls?.stop();
     },
   };
@@ -90,6 +100,13 @@ function shared({ config, kernel }: DoorsParts) {
   };
 }
 
+/** Loaded only where it is asked for: it reads protos. */
+async function openChannelz({ config }: DoorsParts, tls: DoorTls | undefined): Promise<OpenDoor | undefined> {
+  if (config.channelzPort === undefined) return undefined;
+  const { openChannelzDoor } = await import("./door/channelz.ts");
+  return openChannelzDoor({ host: config.adminHost, port: config.channelzPort, tls });
+}
+
 function openGrpc(parts: DoorsParts, tls: DoorTls | undefined): Promise<OpenDoor> {
   const { config, readiness } = parts;
   return openGrpcDoor({
@@ -98,6 +115,7 @@ function openGrpc(parts: DoorsParts, tls: DoorTls | undefined): Promise<OpenDoor
     port: config.grpcPort,
     tls,
     reflection: config.reflection,
+    channelz: config.channelzPort !== undefined,
     readiness,
   });
 }

@@ -32,7 +32,7 @@ export async function runServe(terminal: Terminal): Promise<number> {
   try {
     await lowerHashPriority();
     const keyturn = await startKeyturn(config, development ?? productionFoundations(config), log);
-    log.event("info", "listening", keyturn.addresses);
+    log.event("info", "listening", { ...keyturn.addresses });
     if (development !== undefined) log.event("warn", "development mode: set NODE_ENV=production to leave it");
     if (development !== undefined && config.oidcIssuers.length === 0) {
       const { firstSteps } = await import("../dev/development.ts");

@@ -1,15 +1,14 @@
-import { constants, type Http2Session } from "node:http2";
+import type { Http2Session } from "node:http2";
 
 /** Who does not answer a ping within this time is not waited for: clients of nghttp2 with nothing open answer none after a GOAWAY. */
 export const SEND_AWAY_MS_MAX = 1_000;
 
-/** The highest stream id: no call that is on its way is refused. */
-const NO_STREAM_REFUSED = 2 ** 31 - 1;
-
 /**
- * The first half of a graceful end (RFC 9113 section 6.8): a GOAWAY that refuses nothing, so that the client begins no more
- * calls on the connection. What it had sent before it heard of that has arrived once it answers a ping; then the connection
- * can be closed without losing a call. Resolves when all have answered, or after `timeoutMs`.
+ * The first half of a graceful end (RFC 9113 section 6.8): a GOAWAY, after which the client begins no more calls on the
+ * connection. What it had sent before it heard of that is refused as not begun, which every client may repeat elsewhere. It
+ * has heard once it answers a ping; then the connection can be closed, and nothing on its way is reset instead of refused.
+ * (Node does not offer the GOAWAY that refuses nothing: nghttp2 takes no stream after any that `session.goaway` sends.)
+ * Resolves when all have answered, or after `timeoutMs`.
  */
 export async function sendAway(sessions: Iterable<Http2Session>, timeoutMs: number): Promise<void> {
   const heard = Promise.all([...sessions].map(goneAway));
@@ -27,7 +26,7 @@ function goneAway(session: Http2Session): Promise<void> {
     // could be closed: nobody would be told of its end.
     session.once("close", () => resolve());
     if (session.destroyed) return;
-    session.goaway(constants.NGHTTP2_NO_ERROR, NO_STREAM_REFUSED);
+    session.goaway();
     session.ping((err) => {
       if (err === null) resolve();
     });

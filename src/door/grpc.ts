@@ -28,6 +28,8 @@ export interface GrpcDoorOptions {
   readonly tls?: DoorTls | undefined;
   /** Whether to answer gRPC server reflection. */
   readonly reflection: boolean;
+  /** Whether to keep books for channelz. Default: none. */
+  readonly channelz?: boolean;
   /** What the health of every service is. Default: SERVING. */
   readonly readiness?: DoorReadiness;
   /** Told of a request for what there is not, by its reason. */
@@ -49,7 +51,7 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<OpenDoor> 
     "grpc.max_concurrent_streams": options.concurrentStreamsMax,
     "grpc.keepalive_time_ms": 60_000,
     "grpc.keepalive_timeout_ms": 20_000,
-    "grpc.enable_channelz": 0,
+    "grpc.enable_channelz": options.channelz === true ? 1 : 0,
   });
   for (const method of kernel.methods) register(server, method, unary(kernel, method, calls));
   health.addToServer(server);

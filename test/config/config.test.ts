@@ -13,6 +13,7 @@ const DEFAULTS: Config = {
   grpcPort: 50_051,
   httpPort: 8080,
   adminPort: 9090,
+  channelzPort: undefined,
   tls: { grpc: undefined, http: undefined, admin: undefined },
   certificateReloadMs: 10_000,
   certificateCallers: new Map(),
@@ -81,6 +82,7 @@ const VARIABLES: { env: Env; sets: Partial<typeof rest> | { policy: Partial<Conf
   { env: { KEYTURN_HOST: "0.0.0.0" }, sets: { host: "0.0.0.0" } },
   { env: { KEYTURN_ADMIN_HOST: "::1" }, sets: { adminHost: "::1" } },
   { env: { KEYTURN_GRPC_PORT: "0" }, sets: { grpcPort: 0 } },
+  { env: { KEYTURN_CHANNELZ_PORT: "0" }, sets: { channelzPort: 0 } },
   { env: { KEYTURN_HTTP_PORT: "65535" }, sets: { httpPort: 65_535 } },
   { env: { KEYTURN_ADMIN_PORT: "1" }, sets: { adminPort: 1 } },
   {

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
+import { constants } from "node:http2";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { Code } from "@connectrpc/connect";
 import { Client, credentials } from "@grpc/grpc-js";
 import { credentialsPath } from "../support/clients.ts";
-import { DOORS } from "../support/doors.ts";
+import { DOORS, encodeCreate } from "../support/doors.ts";
 import { type GivenDoors, GOOD_TOKEN, givenDoors } from "../support/given-doors.ts";
-import { rawGrpc } from "../support/raw-grpc.ts";
+import { frame, rawGrpc } from "../support/raw-grpc.ts";
 import { rawConnection } from "../support/raw-http.ts";
+import { givenSlowLine } from "../support/slow-line.ts";
 
 /** Far longer than any test may take: whoever waits for it fails by the test's own limit. */
 const LONG_MS = 600_000;
@@ -93,6 +95,36 @@ for (const door of DOORS) {
     assert.equal(signal.reason.fault.kind, "cancelled");
   });
 }
+
+test(
+  "a call that was sent before its client heard of the drain is told as not begun: everybody may repeat it",
+  LIMIT,
+  async (t) => {
+    const h = await givenDoors();
+    t.after(() => h.stop());
+    const line = await givenSlowLine(h.grpcAddress);
+    t.after(() => line.stop());
+    const client = rawGrpc(line.address);
+    const body = frame(encodeCreate({ serviceAccountId: "sa-one" }));
+    const headers = { authorization: `Bearer ${GOOD_TOKEN}` };
+    assert.equal((await client.call(body, headers)).code, 0);
+    line.holdAnswers();
+    let isClosed = false;
+    const closed = h.grpc.close(LONG_MS).then(() => {
+      isClosed = true;
+    });
+    await line.held();
+    const late = client.open(headers);
+    late.on("error", () => {}).end(body);
+    await line.passed();
+    assert.equal(isClosed, false, "the connection stays until the client has heard");
+    line.deliver();
+    await new Promise((resolve) => late.once("close", resolve));
+    assert.equal(late.rstCode, constants.NGHTTP2_REFUSED_STREAM);
+    assert.equal(h.calls.length, 1);
+    await closed;
+  },
+);
 
 test("an answer that is given during a drain says that the connection closes", LIMIT, async (t) => {
   const gate = Promise.withResolvers<object>();

@@ -41,7 +41,7 @@ export function identifyCaller(sources: CallerSources, call: Call): Promise<void
   });
 }
 
-/** By the token of the call, and only where there is none by the certificate of its connection (docs/adr/0017). */
+/** By the token of the call, and only where there is none by the certificate of its connection (docs/adr/0020). */
 function callerOf({ verifyToken, callerOfCertificate }: CallerSources, call: Call): Caller | Promise<Caller> {
   const authorization = call.header("authorization");
   const hasToken = authorization !== undefined && authorization !== "";
