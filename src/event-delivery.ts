@@ -29,9 +29,10 @@ const SOURCE = "urn:keyturn";
 /** Tells the webhook what happens, once there is a fit login; nothing at all without a webhook. */
 export function startEventDelivery({ config, db, fit, log, metrics }: EventDeliveryParts): EventDelivery {
   const { webhook } = config;
-  if (webhook === undefined) return { stop: async () => {} };
   let isStopped = false;
   let parts: { readonly delivery: Delivery; readonly upkeep: EventUpkeep } | undefined;
+  metrics.watchEvents(() => parts?.upkeep.backlog());
+  if (webhook === undefined) return { stop: async () => {} };
   const outbox = openOutbox(db);
   const onError = (err: unknown) => log.defect({ part: "events" }, err);
   const send = createSender({
@@ -52,7 +53,6 @@ export function startEventDelivery({ config, db, fit, log, metrics }: EventDeliv
         log.event("error", "events that nobody accepted were given up", { events });
       },
     });
-    metrics.watchEvents(upkeep.backlog);
     const delivery = startDelivery({
       outbox,
       send,

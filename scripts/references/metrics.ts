@@ -4,6 +4,7 @@ import { createMetrics, type MetricDescription } from "../../src/observability/m
 export function metricsReference(): string {
   const metrics = createMetrics();
   metrics.watch(NOTHING_TO_WATCH);
+  metrics.watchEvents(() => undefined);
   const own = metrics.describe().filter(({ name }) => name.startsWith("keyturn_"));
   const rows = own.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map(rowOf);
   return `${[INTRODUCTION, "", ...HEAD, ...rows].join("\n")}\n`;

@@ -10,7 +10,7 @@ export interface EventMetrics {
   watchEvents(backlog: () => Backlog | undefined): void;
 }
 
-/** Of a server with a webhook. One without has counters of nothing, and no gauges. */
+/** Those of a server without a webhook stay at 0. */
 export function createEventMetrics(registry: Registry): EventMetrics {
   const registers = [registry];
   const attempts = new Counter({
