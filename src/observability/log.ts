@@ -50,12 +50,15 @@ export function createLog(level: string, destination: DestinationStream = pino.d
   };
 }
 
+/** What waits for a reader of the log at most. A reader that stands still must not take the server's memory: what is more is lost. */
+const LOG_BYTES_MAX = 16 * 1024 * 1024;
+
 /**
  * The process's own output, written in pieces of 8 KiB or ten times a second: a write a line would be a system call a
  * call. What is left is written when the process ends, unless it is killed.
  */
 export const bufferedOutput = (): DestinationStream =>
-  pino.destination({ dest: 1, sync: false, minLength: 8192, periodicFlush: 100 });
+  pino.destination({ dest: 1, sync: false, minLength: 8192, maxLength: LOG_BYTES_MAX, periodicFlush: 100 });
 
 /** What every line begins with, after its level and its time. */
 const BASE = { service: "keyturn" };

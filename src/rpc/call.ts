@@ -131,7 +131,11 @@ export function contextOf(call: Call): CallContext {
   };
 }
 
-/** The caller's request id when it is a sane one, else a new UUID. */
+/** How every secret of ours goes on behind its prefix. */
+const PART_OF_A_SECRET = "_cs_cred-";
+
+/** The caller's request id when it is a sane one, and no secret that has got into the wrong header; else a new UUID. */
 export function requestIdFrom(sent: string | undefined): string {
-  return sent !== undefined && SANE_REQUEST_ID.test(sent) ? sent : randomUUID();
+  const isSane = sent !== undefined && SANE_REQUEST_ID.test(sent) && !sent.includes(PART_OF_A_SECRET);
+  return isSane ? sent : randomUUID();
 }

@@ -2,9 +2,11 @@ import type { KeyObject } from "node:crypto";
 import { type GuessThrottle, sourceKeyOf } from "../auth/guess-throttle.ts";
 import type { SecretMatcher } from "../auth/secret-matcher.ts";
 import { canonicalAddress } from "../domain/address.ts";
+import { abortFault } from "../domain/fault.ts";
 import type { TellFinding } from "../domain/presented.ts";
 import { clientIdOf, type Principal, type RefusedUseReason } from "../domain/principal.ts";
 import { parseSecret, tagMatches } from "../domain/secret.ts";
+import { waitFor } from "../domain/wait-for.ts";
 import type { CheckCredential, CheckedCredential } from "../storage/credential-checks.ts";
 import type { Presented, UsageRecorder } from "../storage/usage-recorder.ts";
 import type { Rehash } from "./rehash.ts";
@@ -152,7 +154,8 @@ function guessesOf(
 
 /**
  * Whether the secret matches, or the milliseconds after which it may be asked. A guess is counted before its hash, or as
- * many as come at one moment would all be let in; it is given back when it was none, or when nobody heard the answer.
+ * many as come at one moment would all be let in; it is given back when it was none. Whoever hangs up has guessed all the
+ * same: his hash goes on, and would else be free.
  */
 async function matchOf(
   { matcher }: CheckSecretDeps,
@@ -173,17 +176,14 @@ async function matchOf(
   }
   const delayMs = guesses.delayMs();
   if (delayMs > 0) return delayMs;
+  if (signal.aborted) throw abortFault(signal);
   guesses.count();
-  let isWrong = false;
-  try {
-    isWrong =
-      stored === undefined
-        ? !(await matcher.mismatch(secret, signal))
-        : !(await matcher.matches(secret, stored, signal));
-  } finally {
-    if (!isWrong) guesses.giveBack();
-  }
-  return isWrong ? "mismatch" : "match";
+  const { signal: never } = new AbortController();
+  const hashed: Promise<boolean> =
+    stored === undefined ? matcher.mismatch(secret, never) : matcher.matches(secret, stored, never);
+  // None that was right is a guess, nor one that found no room.
+  void hashed.then((isMatch) => isMatch && guesses.giveBack(), guesses.giveBack);
+  return (await waitFor(hashed, signal)) ? "match" : "mismatch";
 }
 
 /** The secret is right; whether it holds is another question. */

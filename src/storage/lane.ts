@@ -54,7 +54,10 @@ export function createLane(options: LaneOptions): Lane {
     if (client.state === "closed") renew();
     const opening = client;
     if (opening.state === "new") {
-      await within(options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS, opening.sql`select 1`);
+      const asked = opening.sql<{ is_standby: boolean }[]>`select pg_is_in_recovery() as is_standby`;
+      const [row] = await within(options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS, asked);
+      // However the address came to point at one: a standby still knows what has been deleted at the primary.
+      if (row?.is_standby !== false) throw new Error("the database is a standby");
       opening.state = "open";
     }
     return opening.sql;

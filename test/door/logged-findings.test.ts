@@ -136,3 +136,13 @@ test("whatever was presented, by whatever door, the log has nothing of it but th
   assert.ok(h.log().includes(issued.id));
   assert.deepEqual(search.find(h.log()), []);
 });
+
+test("a secret that has got into the header of the request id is in no line", async () => {
+  const { secret } = await givenIssued(h);
+  const { headers } = await rest(h, "/v1/regions/global/auth/report-leak", {
+    method: "POST",
+    headers: { "x-request-id": secret },
+  });
+  assert.notEqual(headers.get("x-request-id"), secret);
+  assert.ok(!h.log().includes(secret));
+});

@@ -43,6 +43,18 @@ for (const fault of [unavailable("hash_queue", 500), new FaultError({ kind: "dea
   });
 }
 
+test("hashes of those who hang up are counted as guesses: however many do, no more are made than the limit lets in", async () => {
+  const limit = { guessesMax: 3, refillMs: 1_000_000 };
+  const h = givenCheck({ credentialLimit: limit });
+  const secret = h.givenSecret();
+  for (let time = 0; time < 20; time += 1) {
+    const hangUp = new AbortController();
+    h.onHash(() => hangUp.abort());
+    await h.check(newSecret(credentialIdOf(secret)), {}, hangUp.signal).catch(() => {});
+  }
+  assert.equal(h.did().filter((did) => did === "hash").length, 3);
+});
+
 test("whoever hangs up on a guess does not let it be made for nothing by another", async () => {
   const h = givenCheck({ credentialLimit: { guessesMax: 1, refillMs: 1_000_000 } });
   const secret = h.givenSecret();
