@@ -21,8 +21,10 @@ import { openDatabase } from "./storage/database.ts";
 import { examineLogin } from "./storage/login-rights.ts";
 import { databaseState } from "./storage/readiness.ts";
 import { openRefusalRecorder } from "./storage/refusal-recorder.ts";
+import { traceDatabase } from "./storage/traced-database.ts";
 import { createTokenSigning } from "./token-signing.ts";
 import { createTokenVerification } from "./token-verification.ts";
+import { startTracing } from "./traces.ts";
 import { startUpkeep } from "./upkeep.ts";
 
 /** What comes from the configuration in production, and from the data folder in development. */
@@ -43,12 +45,21 @@ export interface Keyturn {
 }
 
 const KNOWN_WITHIN_MS = 1_000;
+/** For what is left of traces at the end. */
+const TRACES_MS_MAX = 1_000;
 
 /** The composition root: builds every part from the configuration, and says in which order they end. */
 export async function startKeyturn(config: Config, foundations: Foundations, log: Log): Promise<Keyturn> {
   const metrics = createMetrics();
-  const { verifyToken, keySets } = createTokenVerification(config, foundations.keySets, log, metrics);
-  const db = openDatabase({
+  const tracing = startTracing(config, log, metrics);
+  const { verifyToken, keySets } = createTokenVerification(
+    config,
+    foundations.keySets,
+    log,
+    metrics,
+    tracing,
+  );
+  const untraced = openDatabase({
     url: foundations.databaseUrl,
     connectionsMax: config.databaseConnectionsMax,
     connectionsOfGroupMax: Math.ceil(config.databaseConnectionsMax / 2),
@@ -60,6 +71,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     cancelGraceMs: LIMITS.cancelGraceMs,
     onWait: metrics.databaseWaited,
   });
+  const db = tracing === undefined ? untraced : traceDatabase(untraced, tracing.currentSpan);
   const keys = deriveKeys(foundations.rootKeys);
   const login = examineLogin(db, !config.production);
   const fit = login.known.then((rights) => (rights.length === 0 ? undefined : new Promise<void>(() => {})));
@@ -76,6 +88,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     now: () => performance.now(),
     random: Math.random,
     onWait: metrics.hashWaited,
+    currentSpan: tracing?.currentSpan,
   });
   const mint = createMint({
     hasher,
@@ -85,7 +98,15 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     poolSize: config.mintPoolSize,
     onRefillError: () => log.event("error", "mint refill failed"),
   });
-  const checks = createSecretChecks({ config, db, keys, hasher, log, metrics });
+  const checks = createSecretChecks({
+    config,
+    db,
+    keys,
+    hasher,
+    log,
+    metrics,
+    currentSpan: tracing?.currentSpan,
+  });
   const kernel = createKernel({
     handlers: createHandlers({ ...config, ...checks, ...signing, db, mint, keys }),
     verifyToken,
@@ -102,10 +123,11 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     deadlines: LIMITS,
     log,
     metrics,
+    tracing,
   });
 
   const upkeep = startUpkeep({ config, db, log, metrics });
-  const events = startEventDelivery({ config, db, fit, log, metrics });
+  const events = startEventDelivery({ config, db, fit, log, metrics, tracing });
 
   const readiness = watchReadiness({
     look: async () => {
@@ -139,6 +161,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     await events.stop();
     await checks.stop();
     await db.close(1_000);
+    await tracing?.close(TRACES_MS_MAX);
   };
   try {
     doors = await openDoors({ config, kernel, metrics, readiness, wellKnown: signing.wellKnown, log });

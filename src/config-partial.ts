@@ -1,6 +1,6 @@
 import { type ConfigDeps, isProduction, readConfig } from "./config.ts";
 import { type Settings, schemaOf } from "./config-schema.ts";
-import { type Env, FILE_VARIABLES, readFileText } from "./config-values.ts";
+import { type Env, FILE_VARIABLES, readFileText, withoutEmpty } from "./config-values.ts";
 
 /** What can be read of a configuration, however much of it is wrong. */
 export interface PartialConfig {
@@ -36,6 +36,3 @@ export const variableNames = (): string[] => [
   ...Object.keys(schemaOf(false, 1).shape),
   ...FILE_VARIABLES.map((name) => `${name}_FILE`),
 ];
-
-const withoutEmpty = (env: Env): Env =>
-  Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));

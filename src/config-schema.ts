@@ -3,6 +3,7 @@ import { accessTokenVariables, callerVariables, certificateVariables } from "./c
 import { credentialVariables, secretVariables } from "./config-credentials.ts";
 import { doorVariables } from "./config-doors.ts";
 import { tlsVariables } from "./config-tls.ts";
+import { tracingVariables } from "./config-tracing.ts";
 import { databaseUrl, MISSING, required, whole } from "./config-values.ts";
 import { variable } from "./config-variable.ts";
 import { webhookVariables } from "./config-webhook.ts";
@@ -41,11 +42,12 @@ export const variablesOf = (production: boolean, cores: number) => ({
   credentials: credentialVariables(),
   webhook: webhookVariables(),
   log: logVariables(),
+  tracing: tracingVariables(),
 });
 
 /** Every variable: its form, its bounds, its default. */
 export function schemaOf(production: boolean, cores: number) {
-  const { storage, doors, callers, accessTokens, secrets, credentials, webhook, log } = variablesOf(
+  const { storage, doors, callers, accessTokens, secrets, credentials, webhook, log, tracing } = variablesOf(
     production,
     cores,
   );
@@ -58,6 +60,7 @@ export function schemaOf(production: boolean, cores: number) {
     ...credentials,
     ...webhook,
     ...log,
+    ...tracing,
   });
 }
 

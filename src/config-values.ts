@@ -7,6 +7,10 @@ import { createClientAddress } from "./door/client-address.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
+/** An empty variable counts as absent. */
+export const withoutEmpty = (env: Env): Env =>
+  Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
+
 /** How the values of variables are written. What is wrong with one never quotes it: it may be a secret. */
 
 /** What is missing in production is said so; elsewhere it may be absent. */

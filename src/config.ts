@@ -2,16 +2,11 @@ import type { CertificateCaller } from "./auth/certificate-callers.ts";
 import type { KeyRing } from "./auth/root-keys.ts";
 import { type Settings, schemaOf } from "./config-schema.ts";
 import { type TlsConfig, tlsConfigOf, tlsMistakes } from "./config-tls.ts";
-import {
-  databaseUrl,
-  type Env,
-  FILE_VARIABLES,
-  lifetimeMistakes,
-  readFileText,
-  rootKeys,
-} from "./config-values.ts";
+import { tracingOf } from "./config-tracing.ts";
+import { type Env, FILE_VARIABLES, lifetimeMistakes, readFileText, withoutEmpty } from "./config-values.ts";
 import { type Webhook, webhookMistakes, webhookOf } from "./config-webhook.ts";
 import type { CredentialPolicy } from "./domain/policy.ts";
+import type { TracingSettings } from "./observability/tracing-settings.ts";
 
 /** Everything that an operator decides, read once. Frozen, and complete or not there at all. */
 export interface Config {
@@ -74,6 +69,8 @@ export interface Config {
   /** Whether the HTTP door shows the OpenAPI document and its page. */
   readonly apiReference: boolean;
   readonly logLevel: string;
+  /** Undefined where no traces are wanted. */
+  readonly tracing: TracingSettings | undefined;
 }
 
 /** What a configuration needs of the machine. */
@@ -109,29 +106,6 @@ export function readConfig(env: Env, deps: ConfigDeps): ConfigResult {
   return { config: toConfig(production, parsed.data, tlsConfigOf(set)) };
 }
 
-/** What `keyturn migrate` needs: the database, with its owner's login, and nothing else that a server keeps secret. */
-export function readDatabaseUrl(
-  env: Env,
-): { readonly databaseUrl: string } | { readonly mistakes: readonly string[] } {
-  const parsed = databaseUrl.safeParse(withoutEmpty(env)["DATABASE_URL"], {
-    error: () => "must name the database, with the login of its owner",
-  });
-  if (parsed.success) return { databaseUrl: parsed.data };
-  return { mistakes: parsed.error.issues.map(({ message }) => `DATABASE_URL ${message}`) };
-}
-
-/** What `keyturn keys` needs besides the database: the root keys, and nothing else that a server keeps secret. */
-export function readRootKeys(
-  env: Env,
-  { readFile }: Pick<ConfigDeps, "readFile">,
-): { readonly rootKeys: KeyRing } | { readonly mistakes: readonly string[] } {
-  const { name, text, problem } = readFileText(withoutEmpty(env), "KEYTURN_ROOT_KEY", readFile);
-  if (problem !== undefined) return { mistakes: [problem] };
-  const parsed = rootKeys.safeParse(text, { error: () => "or KEYTURN_ROOT_KEY_FILE is required" });
-  if (parsed.success) return { rootKeys: parsed.data };
-  return { mistakes: parsed.error.issues.map(({ message }) => `${name} ${message}`) };
-}
-
 /** `NODE_ENV=prod` must not quietly mean a development issuer and seed data. */
 function modeMistakes(env: Env): string[] {
   const isKnown = [undefined, "production", "development", "test"].includes(env["NODE_ENV"]);
@@ -140,10 +114,6 @@ function modeMistakes(env: Env): string[] {
 
 export function isProduction(env: Env): boolean {
   return env["NODE_ENV"] === "production";
-}
-
-function withoutEmpty(env: Env): Env {
-  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
 }
 
 function toConfig(production: boolean, settings: Settings, tls: TlsConfig): Config {
@@ -194,5 +164,6 @@ function toConfig(production: boolean, settings: Settings, tls: TlsConfig): Conf
     drainGraceMs: settings.KEYTURN_DRAIN_GRACE * 1000,
     apiReference: settings.KEYTURN_API_REFERENCE,
     logLevel: settings.LOG_LEVEL,
+    tracing: tracingOf(settings),
   });
 }

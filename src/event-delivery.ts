@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "./config.ts";
 import type { Log } from "./observability/log.ts";
 import type { Metrics } from "./observability/metrics.ts";
+import type { Tracing } from "./observability/tracing.ts";
 import type { Database } from "./storage/database.ts";
 import { openOutbox } from "./storage/outbox.ts";
 import { type Delivery, startDelivery } from "./webhook/delivery.ts";
@@ -15,6 +16,8 @@ export interface EventDeliveryParts {
   readonly fit: Promise<void>;
   readonly log: Log;
   readonly metrics: Pick<Metrics, "eventAttempted" | "eventsGivenUp" | "watchEvents">;
+  /** Absent where no traces are kept. */
+  readonly tracing?: Tracing | undefined;
 }
 
 export interface EventDelivery {
@@ -27,17 +30,18 @@ const ATTEMPT_TIMEOUT_MS = 10_000;
 const SOURCE = "urn:keyturn";
 
 /** Tells the webhook what happens, once there is a fit login; nothing at all without a webhook. */
-export function startEventDelivery({ config, db, fit, log, metrics }: EventDeliveryParts): EventDelivery {
+export function startEventDelivery(parts: EventDeliveryParts): EventDelivery {
+  const { config, db, fit, log, metrics, tracing } = parts;
   const { webhook } = config;
   let isStopped = false;
-  let parts: { readonly delivery: Delivery; readonly upkeep: EventUpkeep } | undefined;
-  metrics.watchEvents(() => parts?.upkeep.backlog());
+  let started: { readonly delivery: Delivery; readonly upkeep: EventUpkeep } | undefined;
+  metrics.watchEvents(() => started?.upkeep.backlog());
   if (webhook === undefined) return { stop: async () => {} };
   const outbox = openOutbox(db);
   const onError = (err: unknown) => log.defect({ part: "events" }, err);
   const send = createSender({
     ...webhook,
-    fetch: globalThis.fetch,
+    fetch: tracing === undefined ? globalThis.fetch : tracing.traced(globalThis.fetch),
     source: config.tokenIssuer ?? SOURCE,
     timeoutMs: ATTEMPT_TIMEOUT_MS,
     now: () => new Date(),
@@ -65,13 +69,13 @@ export function startEventDelivery({ config, db, fit, log, metrics }: EventDeliv
       },
       onError,
     });
-    parts = { delivery, upkeep };
+    started = { delivery, upkeep };
   };
   fit.then(start, () => {});
   return {
     async stop() {
       isStopped = true;
-      await Promise.all([parts?.delivery.stop(), parts?.upkeep.stop()]);
+      await Promise.all([started?.delivery.stop(), started?.upkeep.stop()]);
     },
   };
 }

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { text as readAll } from "node:stream/consumers";
 import { createProgram } from "./cli/program.ts";
-import { isProduction, readConfig, readDatabaseUrl, readRootKeys } from "./config.ts";
+import { isProduction, readConfig } from "./config.ts";
+import { readDatabaseUrl, readRootKeys } from "./config-commands.ts";
 import { defectFields } from "./observability/log.ts";
 
 /** The process: the one file that reads the environment and the arguments, and the one that ends it. */

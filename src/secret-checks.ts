@@ -5,6 +5,7 @@ import type { DerivedKeys } from "./auth/root-keys.ts";
 import { createSecretMatcher } from "./auth/secret-matcher.ts";
 import { createVerifiedSecrets } from "./auth/verified-secrets.ts";
 import type { Config } from "./config.ts";
+import type { CurrentSpan } from "./domain/span.ts";
 import type { Log } from "./observability/log.ts";
 import type { Metrics } from "./observability/metrics.ts";
 import {
@@ -27,6 +28,8 @@ export interface SecretCheckParts {
   readonly hasher: Hasher;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Absent where no traces are kept. */
+  readonly currentSpan?: CurrentSpan | undefined;
 }
 
 export interface SecretChecks {
@@ -67,6 +70,7 @@ export function createSecretChecks(parts: SecretCheckParts): SecretChecks {
     now,
     random: Math.random,
     onWait: metrics.checkWaited,
+    currentSpan: parts.currentSpan,
   });
   const verified = createVerifiedSecrets(config.verifiedSecretsMax, randomBytes);
   const onError = (part: string) => (err: unknown) => log.defect({ part }, err);

@@ -1,10 +1,12 @@
 import type { KeySet } from "./auth/key-set.ts";
+import { defaultKeySetDeps } from "./auth/key-set-deps.ts";
 import { remoteKeySet } from "./auth/remote-key-set.ts";
 import { cacheVerifiedTokens } from "./auth/token-cache.ts";
 import { createTokenVerifier, type RecallToken } from "./auth/verify-token.ts";
 import type { Config } from "./config.ts";
 import type { Log } from "./observability/log.ts";
 import type { Metrics } from "./observability/metrics.ts";
+import type { Tracing } from "./observability/tracing.ts";
 
 export interface TokenVerification {
   readonly verifyToken: RecallToken;
@@ -18,10 +20,11 @@ export function createTokenVerification(
   known: ReadonlyMap<string, KeySet>,
   log: Log,
   metrics: Metrics,
+  tracing?: Tracing,
 ): TokenVerification {
   const keySets = new Map([
     ...known,
-    ...config.oidcIssuers.map((issuer) => [issuer, watchedKeySet(issuer, log, metrics)] as const),
+    ...config.oidcIssuers.map((issuer) => [issuer, watchedKeySet(issuer, log, metrics, tracing)] as const),
   ]);
   const verifyToken = cacheVerifiedTokens({
     verifyToken: createTokenVerifier({
@@ -38,8 +41,9 @@ export function createTokenVerification(
 }
 
 /** Says in the log and counts what became of each fetch of an issuer's keys. */
-function watchedKeySet(issuer: string, log: Log, metrics: Metrics): KeySet {
+function watchedKeySet(issuer: string, log: Log, metrics: Metrics, tracing: Tracing | undefined): KeySet {
   return remoteKeySet(issuer, {
+    ...(tracing && { fetch: tracing.traced(defaultKeySetDeps.fetch) }),
     onRefresh(outcome) {
       metrics.keySetFetched(outcome.kind === "loaded");
       if (outcome.kind === "loaded") {

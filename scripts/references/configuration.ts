@@ -11,6 +11,7 @@ const TITLES: Readonly<Record<keyof ReturnType<typeof variablesOf>, string>> = {
   credentials: "Credentials",
   webhook: "Webhook",
   log: "Log",
+  tracing: "Traces",
 };
 
 /** docs/configuration.md: every variable, as the schemas in `src/config*.ts` have it. */

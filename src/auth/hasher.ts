@@ -2,6 +2,7 @@ import { timingSafeEqual } from "node:crypto";
 import { hash as argon2Hash, argon2id } from "argon2";
 import { abortFault, type FaultError, unavailable } from "../domain/fault.ts";
 import type { RandomBytes } from "../domain/secret.ts";
+import type { CurrentSpan } from "../domain/span.ts";
 import {
   costInBounds,
   decodePhc,
@@ -11,6 +12,7 @@ import {
   phcPrefix,
   workOf,
 } from "./phc.ts";
+import { traceEntries } from "./traced-entries.ts";
 
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
@@ -37,6 +39,8 @@ export interface HasherDeps {
   /** Told how long each caller stood in the queue, in milliseconds, when its hash starts. Must not throw. */
   readonly onWait?: (waitMs: number) => void;
   readonly rawHash?: RawHash;
+  /** Absent where no traces are kept. */
+  readonly currentSpan?: CurrentSpan | undefined;
 }
 
 export interface HasherStats {
@@ -68,6 +72,8 @@ export function createHasher(deps: HasherDeps): Hasher {
   const { cost = HASH_COST_DEFAULT, rawHash = argon2Raw, randomBytes } = deps;
   if (!costInBounds(cost)) throw new RangeError("argon2id cost out of bounds");
   const gate = createGate(deps);
+  const enter =
+    deps.currentSpan === undefined ? gate.enter : traceEntries(gate.enter, deps.currentSpan, deps.now);
   const prefix = phcPrefix(cost);
 
   const freshHash = (secret: string) => async (): Promise<string> => {
@@ -76,11 +82,11 @@ export function createHasher(deps: HasherDeps): Hasher {
   };
 
   return {
-    hash: (secret, signal) => gate.enter(freshHash(secret), signal),
+    hash: (secret, signal) => enter(freshHash(secret), signal),
     tryHashIdle: (secret) => gate.tryEnter(freshHash(secret)),
     verify: async (phc, secret, signal) => {
       const stored = decodePhc(phc);
-      const again = await gate.enter(() => rawHash(secret, stored.salt, stored.cost), signal);
+      const again = await enter(() => rawHash(secret, stored.salt, stored.cost), signal);
       return timingSafeEqual(again, stored.hash);
     },
     isCheaper: (phc) => !phc.startsWith(prefix) && workOf(decodePhc(phc).cost) < workOf(cost),

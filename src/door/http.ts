@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Fault, FaultError } from "../domain/fault.ts";
+import type { Span } from "../domain/span.ts";
 import { requestIdFrom } from "../rpc/call.ts";
 import { statusOf } from "../rpc/errors.ts";
 import type { Kernel } from "../rpc/kernel.ts";
@@ -85,16 +86,22 @@ function callOpener(
 ): OpenHttpCall {
   // A header that was sent twice is both: two tokens are no token.
   const header = (name: string) => req.headersDistinct[name]?.join(", ");
-  return (method, door) => {
+  return (method, door, route) => {
     const clientAddress = clientAddressOf(req.socket.remoteAddress, header("x-forwarded-for"));
     const clientCertificate = () => clientCertificateOf(req.socket);
     const timeoutMs = timeoutMsOf(header);
-    const call = kernel.open({ method, door, clientAddress, header, clientCertificate, timeoutMs });
+    const call = kernel.open({ method, door, clientAddress, header, clientCertificate, timeoutMs, route });
     res.once("close", () => {
+      if (call.span !== undefined) endSpan(call.span, res.statusCode);
       if (!res.writableFinished) call.abandon();
     });
     return call;
   };
+}
+
+function endSpan(span: Span, httpStatus: number): void {
+  span.set({ "http.response.status_code": httpStatus });
+  span.end(httpStatus >= 500 ? String(httpStatus) : undefined);
 }
 
 /**

@@ -19,7 +19,11 @@ export interface RestEdge {
 }
 
 /** Begins a call for this request, with its signal tied to the connection. */
-export type OpenHttpCall = (method: DescMethodUnary, door: "rest" | "connect") => Call;
+export type OpenHttpCall = (
+  method: DescMethodUnary,
+  door: "rest" | "connect",
+  route?: Pick<Route, "httpMethod" | "template">,
+) => Call;
 
 /**
  * The REST edge: the same RPCs as JSON over HTTP, by the paths in their `google.api.http` options. What is REST's own is
@@ -32,7 +36,7 @@ export function createRestEdge(kernel: Kernel, messageBytesMax: number): RestEdg
       const { path, query } = targetOf(req);
       const match = matchRoute(routes, req.method ?? "", path);
       if (match.kind !== "matched") throw new FaultError(match);
-      const call = open(match.route.method, "rest");
+      const call = open(match.route.method, "rest", match.route);
       const read = (await kernel.admits(call))
         ? await prepare(req, call, { ...match, query }, messageBytesMax)
         : neverRead;

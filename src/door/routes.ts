@@ -6,6 +6,8 @@ import type { HttpRule } from "../../gen/google/api/http_pb.ts";
 export interface Route {
   readonly httpMethod: string;
   readonly method: DescMethodUnary;
+  /** As the proto has it: `/v1/things/{thing_id}`. */
+  readonly template: string;
   readonly segments: readonly Segment[];
   /** Whether the request's fields come in a body (`body: "*"`), besides those in the path; else they come in the query. */
   readonly hasBody: boolean;
@@ -64,6 +66,7 @@ function bindings(method: DescMethodUnary, rule: HttpRule): Route[] {
   const route = {
     httpMethod: verb.toUpperCase(),
     method,
+    template: value,
     segments: parseTemplate(method, value),
     hasBody: rule.body === "*",
   };

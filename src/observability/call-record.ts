@@ -1,6 +1,8 @@
 /** What is kept of a call that has ended: an allow-list. No message, header, body or error text of a caller is in it. */
 export interface CallRecord {
   readonly requestId: string;
+  /** Of the trace that the call belongs to, where traces are kept. */
+  readonly traceId: string | undefined;
   readonly door: string;
   readonly service: string;
   readonly method: string;

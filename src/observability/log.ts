@@ -29,6 +29,7 @@ export type DefectPlace =
       readonly requestId: string;
       readonly door: string;
       readonly method: { readonly name: string };
+      readonly span: { readonly traceId: string } | undefined;
     };
 
 export function createLog(level: string, destination: DestinationStream = pino.destination(1)): Log {
@@ -76,8 +77,8 @@ function levelOf({ code, durationMs }: CallRecord): "info" | "warn" | "error" {
 
 function placeFields(place: DefectPlace): Record<string, unknown> {
   if ("part" in place) return place;
-  const { requestId, door, method } = place;
-  return { request_id: requestId, door, rpc_method: method.name };
+  const { requestId, door, method, span } = place;
+  return { request_id: requestId, trace_id: span?.traceId, door, rpc_method: method.name };
 }
 
 /**
@@ -96,6 +97,7 @@ function createCallLines(): (level: string, record: CallRecord) => string {
       time,
       service: BASE.service,
       request_id: record.requestId,
+      trace_id: record.traceId,
       door: record.door,
       rpc_service: record.service,
       rpc_method: record.method,

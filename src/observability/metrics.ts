@@ -29,6 +29,8 @@ export interface Metrics extends EventMetrics {
   keySetFetched(isSuccess: boolean): void;
   /** Our own keys, which sign access tokens, could not be read. */
   signingKeysFailed(): void;
+  /** Spans that were sent to the collector of traces, or could not be. */
+  spansSent(spans: number, isSuccess: boolean): void;
   /** Reads the gauges of these at each scrape. */
   watch(parts: WatchedParts): void;
   /** The exposition format, and its content type. */
@@ -126,6 +128,11 @@ export function createMetrics(): Metrics {
     "keyturn_signing_key_failures_total",
     "Times that the keys which sign access tokens could not be read from the database.",
   );
+  const spans = counter(
+    "keyturn_spans_total",
+    "Spans for the collector of traces: sent, by `done`, and lost, by `failed`.",
+    "outcome",
+  );
   // A series that is absent until something happens for the first time hides that first time from `rate`.
   for (const outcome of ["done", "failed"]) {
     sweeps.inc({ outcome }, 0);
@@ -157,6 +164,7 @@ export function createMetrics(): Metrics {
     },
     keySetFetched: (isSuccess) => keySetFetches.inc({ outcome: outcomeOf(isSuccess) }),
     signingKeysFailed: () => signingKeyFailures.inc(),
+    spansSent: (count, isSuccess) => spans.inc({ outcome: outcomeOf(isSuccess) }, count),
     watch: (parts) => watchParts(registry, parts),
     expose: async () => ({ text: await registry.metrics(), contentType: registry.contentType }),
     describe: () => registry.getMetricsAsArray().map(descriptionOf),

@@ -6,6 +6,7 @@ import type { Caller } from "../domain/caller.ts";
 import type { ClientCertificate } from "../domain/client-certificate.ts";
 import { type Fault, FaultError } from "../domain/fault.ts";
 import type { Finding, TellFinding } from "../domain/presented.ts";
+import type { Span } from "../domain/span.ts";
 
 export type Door = "grpc" | "connect" | "rest";
 
@@ -39,6 +40,8 @@ export interface Call {
   /** What became of the secret or token that it asks about, once that is known. For the log. */
   finding: Finding | undefined;
   readonly tell: TellFinding;
+  /** Absent where no traces are kept. */
+  readonly span: Span | undefined;
   /** Whether the chain of interceptors has run. */
   answered: boolean;
   /** Tells the work in flight that nobody waits for it any more. Without effect once the call has finished. */
@@ -56,6 +59,8 @@ export interface CallOptions {
   readonly clientCertificate?: (() => ClientCertificate | undefined) | undefined;
   /** Milliseconds that the client gives, if it says. */
   readonly timeoutMs: number | undefined;
+  /** Where the door has routes: method, and path with its variables as they are named. */
+  readonly route?: { readonly httpMethod: string; readonly template: string } | undefined;
 }
 
 export interface DeadlineLimits {
@@ -68,7 +73,7 @@ export const callKey: ContextKey<Call | undefined> = createContextKey<Call | und
 /** What a caller may call his request; anything else is replaced. */
 export const SANE_REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 
-export function openCall(options: CallOptions, limits: DeadlineLimits): Call {
+export function openCall(options: CallOptions, limits: DeadlineLimits, span?: Span): Call {
   const controller = new AbortController();
   const startedAt = performance.now();
   const budgetMs = Math.min(options.timeoutMs ?? limits.defaultDeadlineMs, limits.deadlineMsMax);
@@ -95,6 +100,7 @@ export function openCall(options: CallOptions, limits: DeadlineLimits): Call {
     tell(finding) {
       call.finding = finding;
     },
+    span,
     answered: false,
     abandon() {
       if (!finished) controller.abort(new FaultError({ kind: "cancelled" }));

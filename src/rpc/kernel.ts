@@ -3,9 +3,11 @@ import { create } from "@bufbuild/protobuf";
 import type { ConnectRouter, HandlerContext, Interceptor, ServiceImpl } from "@connectrpc/connect";
 import type { Log } from "../observability/log.ts";
 import type { Metrics } from "../observability/metrics.ts";
+import type { Tracing } from "../observability/tracing.ts";
 import type { RecordRefusal } from "../service/record-refusal.ts";
 import type { RoleRules } from "./access.ts";
 import { type Call, type CallOptions, type DeadlineLimits, openCall } from "./call.ts";
+import { openCallSpan } from "./call-span.ts";
 import { callOf, chain, lazyRequest, unaryResponse } from "./chain.ts";
 import { auditRefusals } from "./interceptors/audit-refusals.ts";
 import { authenticate, type CallerSources, identifyCaller } from "./interceptors/authenticate.ts";
@@ -36,6 +38,8 @@ export interface KernelOptions extends CallerSources {
   readonly deadlines: DeadlineLimits;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Absent where no traces are kept. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** The one house behind the doors: every call of every door ends in `invoke`, through the same chain. */
@@ -74,6 +78,7 @@ const interceptorsOf = (options: KernelOptions): Interceptor[] => [
 ];
 
 export function createKernel(options: KernelOptions): Kernel {
+  const { tracing } = options;
   const interceptors = interceptorsOf(options);
   const handlers = options.handlers as unknown as Record<string, Record<string, AnyHandler>>;
   const methods = Object.values(SERVICES).flatMap((service) =>
@@ -97,7 +102,8 @@ export function createKernel(options: KernelOptions): Kernel {
   };
 
   return {
-    open: (callOptions) => openCall(callOptions, options.deadlines),
+    open: (callOptions) =>
+      openCall(callOptions, options.deadlines, tracing && openCallSpan(tracing, callOptions)),
     admits(call) {
       try {
         const pending = identifyCaller(options, call);

@@ -40,7 +40,7 @@ interface CheckRow {
  * check reads anew: nothing that was read is ever kept.
  */
 export function openCredentialChecks(db: Database): CheckCredential {
-  return shareStatement(async (questions: readonly CheckQuestion[], signal) => {
+  return shareStatement(db, "credential_checks", async (questions: readonly CheckQuestion[], signal) => {
     const ids = questions.map(({ credentialId }) => credentialId);
     const addresses = questions.map(({ address }) => address ?? "");
     const rows = await db.run<CheckRow>(

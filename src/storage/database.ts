@@ -1,4 +1,5 @@
 import { abortFault, FaultError, unavailable } from "../domain/fault.ts";
+import type { CurrentSpan } from "../domain/span.ts";
 import { createLane, type Lane, type LaneOptions, type Statement } from "./lane.ts";
 
 export interface DatabaseOptions extends LaneOptions {
@@ -27,6 +28,8 @@ export interface Database {
    *   deadline_exceeded, cancelled, internal.
    */
   run<Row extends object>(signal: AbortSignal, statement: Statement<Row>, group?: string): Promise<Row[]>;
+  /** Absent where no traces are kept. */
+  readonly currentSpan?: CurrentSpan;
   stats(): {
     readonly connections: number;
     readonly inUse: number;

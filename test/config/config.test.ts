@@ -52,6 +52,7 @@ const DEFAULTS: Config = {
   reflection: true,
   apiReference: true,
   logLevel: "info",
+  tracing: undefined,
 };
 
 const { policy, ...rest } = DEFAULTS;
@@ -75,6 +76,14 @@ test("production with what it demands has the same defaults, but no reflection a
   });
   assert.equal(rootKeys?.[0].export().toString("base64"), ROOT_KEY);
 });
+
+const TRACING = {
+  url: "",
+  serviceName: "keyturn",
+  resourceAttributes: {},
+  sampler: "parentbased_always_on",
+  samplerRatio: 1,
+} as const;
 
 const VARIABLES: { env: Env; sets: Partial<typeof rest> | { policy: Partial<Config["policy"]> } }[] = [
   { env: { NODE_ENV: "test" }, sets: {} },
@@ -127,6 +136,30 @@ const VARIABLES: { env: Env; sets: Partial<typeof rest> | { policy: Partial<Conf
   { env: { KEYTURN_DRAIN_GRACE: "120s" }, sets: { drainGraceMs: 120_000 } },
   { env: { KEYTURN_API_REFERENCE: "off" }, sets: { apiReference: false } },
   { env: { LOG_LEVEL: "trace" }, sets: { logLevel: "trace" } },
+  {
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318/" },
+    sets: { tracing: { ...TRACING, url: "http://collector:4318/v1/traces" } },
+  },
+  {
+    env: {
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318",
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "https://traces.example/in",
+      OTEL_RESOURCE_ATTRIBUTES: "service.name=a%20name, deployment.environment.name=test",
+      OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
+      OTEL_TRACES_SAMPLER_ARG: "0.25",
+    },
+    sets: {
+      tracing: {
+        url: "https://traces.example/in",
+        serviceName: "a name",
+        resourceAttributes: { "service.name": "a name", "deployment.environment.name": "test" },
+        sampler: "parentbased_traceidratio",
+        samplerRatio: 0.25,
+      },
+    },
+  },
+  { env: { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318", OTEL_SDK_DISABLED: "true" }, sets: {} },
+  { env: { OTEL_SERVICE_NAME: "keyturn", OTEL_TRACES_SAMPLER: "always_on" }, sets: {} },
 ];
 for (const { env, sets } of VARIABLES) {
   const [[name, value] = []] = Object.entries(env);

@@ -6,6 +6,7 @@ import { createLog } from "../../src/observability/log.ts";
 
 const RECORD: CallRecord = {
   requestId: "request-1",
+  traceId: "0af7651916cd43dd8448eb211c80319c",
   door: "grpc",
   service: "VerificationService",
   method: "VerifyCredential",
@@ -53,6 +54,7 @@ test("the line of a call has its allow-listed fields, those that are known", () 
     level: "info",
     service: "keyturn",
     request_id: "request-1",
+    trace_id: "0af7651916cd43dd8448eb211c80319c",
     door: "grpc",
     rpc_service: "VerificationService",
     rpc_method: "VerifyCredential",

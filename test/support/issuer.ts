@@ -30,6 +30,8 @@ export interface TestIssuer {
   readonly url: string;
   /** The path of every request so far, oldest first. */
   readonly requests: readonly string[];
+  /** Its `traceparent`, if it had one. */
+  readonly traceparents: readonly (string | undefined)[];
   /** The key that signs by default. */
   key(): SigningKey;
   /** A token for an owner in the organization "acme", unless told otherwise. */
@@ -66,8 +68,10 @@ interface World {
 export async function startIssuer(options: IssuerOptions = {}): Promise<TestIssuer> {
   const { now = Date.now, algorithm = "ES256", path = "" } = options;
   const requests: string[] = [];
+  const traceparents: (string | undefined)[] = [];
   const server = createServer((req, res) => {
     requests.push(req.url ?? "");
+    traceparents.push(req.headers["traceparent"]?.toString());
     answer(world, req, res);
   });
   server.listen(0, "127.0.0.1");
@@ -80,6 +84,7 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<TestIssu
   return {
     url: world.issuer,
     requests,
+    traceparents,
     key: () => key,
     sign: (parts = {}) => signToken(world.issuer, parts.key ?? key, parts, now()),
     signBytes: (header, payload, signingKey = key) =>

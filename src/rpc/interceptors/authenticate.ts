@@ -3,6 +3,7 @@ import { bearerToken } from "../../auth/bearer.ts";
 import type { CallerOfCertificate } from "../../auth/certificate-callers.ts";
 import type { RecallToken } from "../../auth/verify-token.ts";
 import type { Caller } from "../../domain/caller.ts";
+import type { Span } from "../../domain/span.ts";
 import { accessOf } from "../access.ts";
 import type { Call } from "../call.ts";
 import { callOf } from "../chain.ts";
@@ -30,7 +31,10 @@ export const authenticate =
  */
 export function identifyCaller(sources: CallerSources, call: Call): Promise<void> | undefined {
   if (call.verifiedCaller !== undefined || accessOf(call.method).may === "public") return undefined;
-  const caller = call.caller ?? callerOf(sources, call);
+  const span = call.caller === undefined ? call.span?.child("authenticate", "internal") : undefined;
+  const caller =
+    call.caller ??
+    (span === undefined ? callerOf(sources, call) : within(span, () => callerOf(sources, call)));
   if (!(caller instanceof Promise)) {
     call.verifiedCaller = caller;
     return undefined;
@@ -39,6 +43,19 @@ export function identifyCaller(sources: CallerSources, call: Call): Promise<void
   return caller.then((verified) => {
     call.verifiedCaller = verified;
   });
+}
+
+/** It ends with the answer, whatever that is: a token that is refused is no failure of ours. */
+function within<T>(span: Span, work: () => T | Promise<T>): T | Promise<T> {
+  let isPending = false;
+  try {
+    const result = span.within(work);
+    if (!(result instanceof Promise)) return result;
+    isPending = true;
+    return result.finally(() => span.end());
+  } finally {
+    if (!isPending) span.end();
+  }
 }
 
 /** By the token of the call, and only where there is none by the certificate of its connection (docs/adr/0020). */

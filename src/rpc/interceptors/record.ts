@@ -3,6 +3,7 @@ import type { CallRecord } from "../../observability/call-record.ts";
 import type { Log } from "../../observability/log.ts";
 import type { Metrics } from "../../observability/metrics.ts";
 import type { Call } from "../call.ts";
+import { closeCallSpan } from "../call-span.ts";
 import { callOf } from "../chain.ts";
 import { statusOf } from "../errors.ts";
 import { codeName } from "../status.ts";
@@ -13,14 +14,16 @@ export const record =
   (next) =>
   async (req) => {
     const call = callOf(req);
+    const { span } = call;
     call.answered = true;
     try {
-      return await next(req);
+      return await (span === undefined ? next(req) : span.within(() => next(req)));
     } finally {
       call.finish();
       const ended = toRecord(call);
       metrics.called(ended);
       log.called(ended);
+      if (span !== undefined) closeCallSpan(span, ended);
     }
   };
 
@@ -28,6 +31,7 @@ function toRecord(call: Call): CallRecord {
   const status = call.fault === undefined ? undefined : statusOf(call.fault);
   return {
     requestId: call.requestId,
+    traceId: call.span?.traceId,
     door: call.door,
     service: call.method.parent.name,
     method: call.method.name,
