@@ -10,6 +10,8 @@ import { givenFolder } from "./edge-process.ts";
 
 /** What is of the place and not of the file: addresses, and what lies behind them. */
 const FREE_PORTS = { KEYTURN_GRPC_PORT: "0", KEYTURN_HTTP_PORT: "0", KEYTURN_ADMIN_PORT: "0" };
+/** What Node, the C library and the command read. */
+const OTHERS = ["NODE_ENV", "MALLOC_ARENA_MAX", "KEYTURN_ROOT_KEY_FILE"];
 const LOOPBACK = { KEYTURN_HOST: "127.0.0.1", KEYTURN_ADMIN_HOST: "127.0.0.1" };
 
 /**
@@ -27,7 +29,7 @@ export async function assertServes(
 ): Promise<void> {
   const known = Object.values(variablesOf(true, 2)).flatMap((group) => Object.keys(group));
   for (const name of [...Object.keys(variables), ...referred])
-    assert.ok([...known, "NODE_ENV", "KEYTURN_ROOT_KEY_FILE"].includes(name), `there is no ${name}`);
+    assert.ok([...known, ...OTHERS].includes(name), `there is no ${name}`);
   assert.ok(referred.includes("DATABASE_URL") && referred.includes("KEYTURN_ROOT_KEY_FILE"));
 
   const db = given ?? (await databaseFor(scope));
