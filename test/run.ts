@@ -69,20 +69,26 @@ async function runOnPostgres(folder: string, files: readonly string[]): Promise<
       KEYTURN_TEST_SERVER_URL: serverUrl,
       KEYTURN_TEST_SUPERUSER_URL: postgres.url({ ...postgres.superuser, database: "postgres" }),
     };
-    const measuring = files.filter((file) => normalize(file).startsWith(MEASURING));
-    const others = files.filter((file) => !measuring.includes(file));
+    const alone = files.filter(isAlone);
+    const others = files.filter((file) => !isAlone(file));
     const exitCode = others.length === 0 ? 0 : await runNode(others, env, FILES_AT_ONCE);
-    if (measuring.length === 0 || interruption.signal.aborted) return exitCode;
-    return (await runNode(measuring, env, 1)) || exitCode;
+    if (alone.length === 0 || interruption.signal.aborted) return exitCode;
+    return (await runNode(alone, env, 1)) || exitCode;
   } finally {
     await postgres.stop();
   }
 }
 
 /** More than there are cores: most of the time a test waits for a process, a timer or the database. */
-const FILES_AT_ONCE = 4;
-/** What measures is run by itself, after all the others. */
-const MEASURING = join("test", "bench");
+const FILES_AT_ONCE = 3;
+/** What measures, or fills the machine, is run by itself, after all the others. */
+const ALONE = [
+  "test/bench/",
+  "test/door/overload.test.ts",
+  "test/fault/rolling-restart.test.ts",
+  "test/leak/secret-timing.test.ts",
+];
+const isAlone = (file: string) => ALONE.some((start) => normalize(file).startsWith(normalize(start)));
 
 function runNode(files: readonly string[], env: NodeJS.ProcessEnv, filesAtOnce: number): Promise<number> {
   const { signal } = interruption;
