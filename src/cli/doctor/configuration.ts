@@ -7,7 +7,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 const SEE = "see docs/configuration.md";
 
 /** What to do about a variable whose value is missing or refused, where its own sentence does not say it. */
-const TODO: Readonly<Record<string, string>> = {
+const WHAT_TO_DO: Readonly<Record<string, string>> = {
   KEYTURN_ROOT_KEY: "make one: openssl rand -base64 32",
   KEYTURN_ROOT_KEY_FILE: "make one: openssl rand -base64 32 > FILE; chmod 600 FILE",
   DATABASE_URL: "set postgres://LOGIN:PASSWORD@HOST/DATABASE, with the servers' login",
@@ -33,7 +33,7 @@ export function examineConfiguration(env: Env, { production, settings, mistakes 
 function mistaken(mistake: string): Finding {
   const [, where = "configuration", what = mistake] =
     /^([A-Z][A-Z0-9_]+(?:(?:, | and )[A-Z0-9_]+)*) (.*)$/.exec(mistake) ?? [];
-  return wrong("configuration", where, what, TODO[where] ?? SEE);
+  return wrong("configuration", where, what, WHAT_TO_DO[where] ?? SEE);
 }
 
 /** Those of callers and of tests. */
