@@ -1,13 +1,17 @@
-import type { Http2Session } from "node:http2";
+import { constants, type Http2Session } from "node:http2";
 
 /** Who does not answer a ping within this time is not waited for: clients of nghttp2 with nothing open answer none after a GOAWAY. */
 export const SEND_AWAY_MS_MAX = 1_000;
 
+/** The highest stream id. */
+const NO_STREAM_REFUSED = 2 ** 31 - 1;
+
 /**
- * The first half of a graceful end (RFC 9113 section 6.8): a GOAWAY, after which the client begins no more calls on the
- * connection. What it had sent before it heard of that is refused as not begun, which every client may repeat elsewhere. It
- * has heard once it answers a ping; then the connection can be closed, and nothing on its way is reset instead of refused.
- * (Node does not offer the GOAWAY that refuses nothing: nghttp2 takes no stream after any that `session.goaway` sends.)
+ * The first half of a graceful end (RFC 9113 section 6.8): a GOAWAY that refuses nothing, after which the client begins no more
+ * calls on the connection. It must not name the last call that was taken: Node may send it later, when a write is over, and
+ * a call that was taken until then would be refused by it, repeated elsewhere, and done twice. From the moment that it is
+ * sent nghttp2 takes no stream more. The client has heard it once it answers a ping; then the connection can be closed, whose
+ * own GOAWAY has the last stream right: what came too late is refused as not begun, and every client may repeat it.
  * Resolves when all have answered, or after `timeoutMs`.
  */
 export async function sendAway(sessions: Iterable<Http2Session>, timeoutMs: number): Promise<void> {
@@ -26,7 +30,7 @@ function goneAway(session: Http2Session): Promise<void> {
     // could be closed: nobody would be told of its end.
     session.once("close", () => resolve());
     if (session.destroyed) return;
-    session.goaway();
+    session.goaway(constants.NGHTTP2_NO_ERROR, NO_STREAM_REFUSED);
     session.ping((err) => {
       if (err === null) resolve();
     });
