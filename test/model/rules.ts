@@ -1,3 +1,4 @@
+import { ServiceAccountStatus } from "../../gen/keyturn/v1/service_account_pb.ts";
 import { judgeCreate, judgeRotate } from "./issue-rules.ts";
 import { present, shownAccount, shownCredential } from "./shown.ts";
 import { judgeRoles, refusal, type Situation, type Verdict } from "./situation.ts";
@@ -111,15 +112,25 @@ function judgeUpdateAccount(s: Situation, account: AccountState): Verdict {
   const { displayName, description, roles = [], status } = s.req;
   if (!s.etagFits) return refusal("ETAG_MISMATCH");
   const changesRoles = s.req.updateMask?.paths.includes("roles") ?? roles.length > 0;
-  const added = roles.filter((role: string) => !account.roles.includes(role));
-  const refused = changesRoles ? judgeRoles(s.caller, added) : undefined;
+  const enables = status === ServiceAccountStatus.ACTIVE && account.status === "disabled";
+  const after: readonly string[] = changesRoles ? roles : account.roles;
+  // Who enables an account brings all of its roles back to life.
+  const refused = judgeRoles(
+    s.caller,
+    enables ? after : after.filter((role) => !account.roles.includes(role)),
+  );
   if (refused !== undefined) return refused;
   const changed: AccountState = {
     ...account,
     displayName: displayName ?? account.displayName,
     description: description === undefined ? account.description : description || undefined,
-    roles: changesRoles ? roles : account.roles,
-    status: status === undefined ? account.status : status === 2 ? "disabled" : "active",
+    roles: after,
+    status:
+      status === undefined
+        ? account.status
+        : status === ServiceAccountStatus.DISABLED
+          ? "disabled"
+          : "active",
     updatedAt: Math.max(s.now, account.updatedAt),
     revision: account.revision + 1,
   };
