@@ -11,7 +11,6 @@ import { answer, withRequestId } from "./grpc-status.ts";
 import { createHealth, type DoorReadiness } from "./health.ts";
 import type { OpenDoor } from "./http-server.ts";
 import { guardHttp2 } from "./http2-server.ts";
-import { addReflection } from "./reflection.ts";
 import type { DoorTls } from "./tls.ts";
 
 export interface GrpcDoorOptions {
@@ -55,7 +54,8 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<OpenDoor> 
   });
   for (const method of kernel.methods) register(server, method, unary(kernel, method, calls));
   health.addToServer(server);
-  if (options.reflection) addReflection(server, kernel.methods);
+  // It brings a parser of protos along, which a server in production does without.
+  if (options.reflection) (await import("./reflection.ts")).addReflection(server, kernel.methods);
 
   const port = await bindGrpc(server, options.host, options.port, options.tls);
   const guard = guardHttp2(server, {
