@@ -17,7 +17,11 @@ const { env, execArgv, execPath, argv } = process;
 if (argv[2] === "serve" && process.platform === "linux" && process.execve && !env.MALLOC_ARENA_MAX) {
   const isSized = /semi-space/.test(`${env.NODE_OPTIONS} ${execArgv}`);
   const args = [...(isSized ? [] : ["--max-semi-space-size=4"]), ...execArgv, ...argv.slice(1)];
-  process.execve(execPath, [execPath, ...args], { ...env, MALLOC_ARENA_MAX: "1" });
+  try {
+    process.execve(execPath, [execPath, ...args], { ...env, MALLOC_ARENA_MAX: "1" });
+  } catch {
+    // Node's permissions forbid it. It is an advantage, and no condition.
+  }
 }
 // argon2 works in libuv's threads, which file, DNS and signature work share: as many hashes as there are cores must leave
 // some free (docs/adr/0004). Nothing has used them yet, so it is not too late to say how many there are.
