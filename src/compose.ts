@@ -12,7 +12,7 @@ import { startEventDelivery } from "./event-delivery.ts";
 import { createHandlers } from "./handlers.ts";
 import { LIMITS } from "./limits.ts";
 import type { Log } from "./observability/log.ts";
-import { createMetrics } from "./observability/metrics.ts";
+import { createMetrics, type MetricsSnapshot } from "./observability/metrics.ts";
 import { watchReadiness } from "./readiness.ts";
 import { createKernel } from "./rpc/kernel.ts";
 import { createSecretChecks } from "./secret-checks.ts";
@@ -40,6 +40,8 @@ export interface Keyturn {
   readonly addresses: Addresses;
   /** Resolves when the service turns out not to be fit to go on, which the log has said. */
   readonly unfit: Promise<void>;
+  /** For the process that has started this one. */
+  report(): Promise<{ readonly unready: readonly string[]; readonly metrics: MetricsSnapshot }>;
   /** Stops accepting, lets calls in flight finish for `timeoutMs`, then closes everything. */
   stop(timeoutMs: number): Promise<void>;
 }
@@ -177,6 +179,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     return {
       addresses,
       unfit,
+      report: async () => ({ unready: readiness.unreadyParts(), metrics: await metrics.snapshot() }),
       async stop(timeoutMs) {
         readiness.drain();
         doors?.windDown();

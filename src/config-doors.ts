@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { optionalPort, port, trustedProxies } from "./config-values.ts";
+import { optionalPort, port, trustedProxies, whole } from "./config-values.ts";
 import { form, variable } from "./config-variable.ts";
 
 const DRAIN_GRACE_SECONDS_MAX = 120;
@@ -38,6 +38,10 @@ export const doorVariables = (production: boolean) => ({
   KEYTURN_CHANNELZ_PORT: variable(optionalPort(), {
     meaning:
       "port of `grpc.channelz.v1` at the address of the admin door; absent: no books are kept of connections",
+  }),
+  KEYTURN_WORKERS: variable(whole(1, 64, 1), {
+    meaning:
+      "processes that serve at the same ports; of use is one a core at most. Hash permits, ready secrets and connections are shared out among them. Not with `KEYTURN_CHANNELZ_PORT`",
   }),
   KEYTURN_TRUSTED_PROXIES: variable(trustedProxies, {
     meaning:

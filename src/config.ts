@@ -16,7 +16,10 @@ export interface Config {
   /** Ports; 0 takes a free one. */
   readonly grpcPort: number;
   readonly httpPort: number;
-  readonly adminPort: number;
+  /** Undefined in a worker: the process that has started it keeps that door. */
+  readonly adminPort: number | undefined;
+  /** Processes that serve. */
+  readonly workers: number;
   /** Undefined: no channelz. */
   readonly channelzPort: number | undefined;
   readonly tls: TlsConfig;
@@ -101,6 +104,7 @@ export function readConfig(env: Env, deps: ConfigDeps): ConfigResult {
     ...tlsMistakes(set, deps.readFile),
     ...(texts.some(({ problem }) => problem !== undefined) ? [] : webhookMistakes(given)),
     ...modeMistakes(set),
+    ...channelzMistakes(set),
   ];
   if (mistakes.length > 0 || parsed.data === undefined) return { mistakes };
   return { config: toConfig(production, parsed.data, tlsConfigOf(set)) };
@@ -110,6 +114,13 @@ export function readConfig(env: Env, deps: ConfigDeps): ConfigResult {
 function modeMistakes(env: Env): string[] {
   const isKnown = [undefined, "production", "development", "test"].includes(env["NODE_ENV"]);
   return isKnown ? [] : ["NODE_ENV must be production, development, test or absent"];
+}
+
+/** Its books are of one process, and no worker has all connections. */
+function channelzMistakes(env: Env): string[] {
+  const isAmongWorkers =
+    env["KEYTURN_CHANNELZ_PORT"] !== undefined && Number(env["KEYTURN_WORKERS"] ?? 1) > 1;
+  return isAmongWorkers ? ["KEYTURN_CHANNELZ_PORT needs a single process: KEYTURN_WORKERS=1"] : [];
 }
 
 export function isProduction(env: Env): boolean {
@@ -125,6 +136,7 @@ function toConfig(production: boolean, settings: Settings, tls: TlsConfig): Conf
     grpcPort: settings.KEYTURN_GRPC_PORT,
     httpPort: settings.KEYTURN_HTTP_PORT,
     adminPort: settings.KEYTURN_ADMIN_PORT,
+    workers: settings.KEYTURN_WORKERS,
     channelzPort: settings.KEYTURN_CHANNELZ_PORT,
     tls,
     certificateReloadMs: settings.KEYTURN_CERTIFICATE_RELOAD * 1000,

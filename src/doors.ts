@@ -25,7 +25,8 @@ export interface DoorsParts {
 export interface Addresses {
   readonly grpc: string;
   readonly http: string;
-  readonly admin: string;
+  /** Absent in a worker. */
+  readonly admin?: string;
   readonly channelz?: string;
 }
 
@@ -42,13 +43,11 @@ export interface Doors {
 export async function openDoors(parts: DoorsParts): Promise<Doors> {
   const { config, metrics, readiness } = parts;
   const tls = await openTls(parts);
-  const admin = await openAdminDoor({
-    host: config.adminHost,
-    port: config.adminPort,
-    tls: tls.admin,
-    metrics,
-    readiness,
-  });
+  const { adminPort } = config;
+  const admin =
+    adminPort === undefined
+      ? undefined
+      : await openAdminDoor({ host: config.adminHost, port: adminPort, tls: tls.admin, metrics, readiness });
   const channelz = await openChannelz(parts, tls.admin);
   let grpc: OpenDoor | undefined;
   let http: OpenHttpServer | undefined;
@@ -56,31 +55,41 @@ export async function openDoors(parts: DoorsParts): Promise<Doors> {
     async openToCallers() {
       grpc = await openGrpc(parts, tls.grpc);
       http = await openHttp(parts, tls.http);
-      const addresses = { grpc: addressOf(grpc), http: addressOf(http), admin: addressOf(admin) };
-      return channelz === undefined ? addresses : { ...addresses, channelz: addressOf(channelz) };
+      return {
+        grpc: addressOf(grpc),
+        http: addressOf(http),
+        ...(admin === undefined ? {} : { admin: addressOf(admin) }),
+        ...(channelz === undefined ? {} : { channelz: addressOf(channelz) }),
+      };
     },
     windDown: () => http?.windDown(),
     async close(timeoutMs) {
       await Promise.all([grpc?.close(timeoutMs), http?.close(timeoutMs)]);
-      await Promise.all([admin.close(0), channelz?.close(0)]);
+      await Promise.all([admin?.close(0), channelz?.close(0)]);
       for (const doorTls of Object.values(tls)) doorTls?.stop();
     },
   };
 }
 
-async function openTls({ config, metrics, log }: DoorsParts) {
-  const open = (door: keyof Config["tls"]) => {
-    const files: TlsFiles | undefined = config.tls[door];
-    if (files === undefined) return undefined;
-    return openDoorTls(files, {
-      reloadMs: config.certificateReloadMs,
-      onEvent: (event) => {
-        metrics.certificate(door, event);
-        logEvent(log, door, event);
-      },
-    });
-  };
-  return { grpc: await open("grpc"), http: await open("http"), admin: await open("admin") };
+async function openTls(parts: DoorsParts) {
+  const admin = parts.config.adminPort === undefined ? undefined : await openTlsOf("admin", parts);
+  return { grpc: await openTlsOf("grpc", parts), http: await openTlsOf("http", parts), admin };
+}
+
+/** The certificate of a door, where it has one, watched and told of. */
+export async function openTlsOf(
+  door: keyof Config["tls"],
+  { config, metrics, log }: Pick<DoorsParts, "config" | "metrics" | "log">,
+): Promise<DoorTls | undefined> {
+  const files: TlsFiles | undefined = config.tls[door];
+  if (files === undefined) return undefined;
+  return openDoorTls(files, {
+    reloadMs: config.certificateReloadMs,
+    onEvent: (event) => {
+      metrics.certificate(door, event);
+      logEvent(log, door, event);
+    },
+  });
 }
 
 function logEvent(log: Log, door: string, event: TlsEvent): void {
@@ -153,6 +162,6 @@ const unroutedAt =
     log.event("debug", "request that is no call", { request_id: requestId, door, reason });
   };
 
-function addressOf({ host, port }: { readonly host: string; readonly port: number }): string {
+export function addressOf({ host, port }: { readonly host: string; readonly port: number }): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

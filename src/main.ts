@@ -31,7 +31,8 @@ const PARENT_CHECK_INTERVAL_MS = 250;
 
 const program = createProgram({
   production: isProduction(process.env),
-  config: (exitCode) => orExit(readConfig(process.env, deps), exitCode).config,
+  config: (exitCode, options = {}) =>
+    orExit(readConfig({ ...process.env, ...options }, deps), exitCode).config,
   databaseUrl: (exitCode) => orExit(readDatabaseUrl(process.env), exitCode).databaseUrl,
   rootKeys: (exitCode) => orExit(readRootKeys(process.env, deps), exitCode).rootKeys,
   env: process.env,

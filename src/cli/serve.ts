@@ -1,14 +1,23 @@
-import { type Foundations, startKeyturn } from "../compose.ts";
+import cluster from "node:cluster";
+import { startKeyturn } from "../compose.ts";
 import type { Config } from "../config.ts";
 import { lowerHashPriority } from "../hash-priority.ts";
-import { bufferedOutput, createLog } from "../observability/log.ts";
+import { createLog } from "../observability/log.ts";
+import { DRAIN_MS_MAX, destinationOf, productionFoundations } from "./serve-surroundings.ts";
 import type { Terminal } from "./terminal.ts";
 
-const DRAIN_MS_MAX = 8_000;
-
 /** Runs until SIGTERM or SIGINT, drains, and gives the exit code. A second signal ends it at once. */
-export async function runServe(terminal: Terminal): Promise<number> {
-  const config = terminal.config();
+export async function runServe(
+  terminal: Terminal,
+  options: Readonly<Record<string, string>>,
+): Promise<number> {
+  const config = terminal.config(1, options);
+  if (config.workers === 1) return serveAlone(terminal, config);
+  if (cluster.isWorker) return (await import("./serve-worker.ts")).serveAsWorker(terminal, config);
+  return (await import("./serve-primary.ts")).serveByWorkers(terminal, config);
+}
+
+async function serveAlone(terminal: Terminal, config: Config): Promise<number> {
   const log = createLog(config.logLevel, await destinationOf(config, terminal));
   const ending = Promise.withResolvers<number>();
   let draining = false;
@@ -46,29 +55,4 @@ export async function runServe(terminal: Terminal): Promise<number> {
   } finally {
     await development?.stop();
   }
-}
-
-/** Complete in production: `readConfig` has seen to that. */
-function productionFoundations(config: Config): Foundations {
-  const { databaseUrl, rootKeys } = config;
-  if (databaseUrl === undefined || rootKeys === undefined)
-    throw new Error("the configuration is not complete");
-  return { databaseUrl, rootKeys, keySets: new Map() };
-}
-
-/** JSON, or lines for people when a person is likely to read them and the printer is installed. */
-async function destinationOf(config: Config, terminal: Terminal) {
-  if (config.production) return bufferedOutput();
-  if (!terminal.isTerminal) return undefined;
-  const pretty = await import("pino-pretty").catch(() => undefined);
-  return pretty?.default({
-    colorize: true,
-    ignore: "service,pid,hostname",
-    translateTime: "HH:MM:ss.l",
-    // A call is one line for people as well, with what they look for in front.
-    singleLine: true,
-    messageFormat: "{msg}{if rpc_method} {rpc_method} {code} in {duration_ms} ms{end}{if path} {path}{end}",
-    errorLikeObjectKeys: [],
-    sync: true,
-  });
 }

@@ -10,13 +10,15 @@ export function addServiceCommands(
   program
     .command("serve")
     .description("run the service until SIGTERM or SIGINT")
+    .option("--workers <count>", "processes that serve at the same ports; default: KEYTURN_WORKERS, or 1")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ keyturn serve\n\nExit code: 0 it was asked to end, 1 it could not go on.",
+      "\nExamples:\n  $ keyturn serve\n  $ keyturn serve --workers 2\n\n" +
+        "Exit code: 0 it was asked to end, 1 it could not go on.",
     )
-    .action(async () => {
+    .action(async ({ workers }: { workers?: string }) => {
       const { runServe } = await import("./serve.ts");
-      ended(await runServe(terminal));
+      ended(await runServe(terminal, workers === undefined ? {} : { KEYTURN_WORKERS: workers }));
     });
   program
     .command("migrate")

@@ -4,8 +4,11 @@ import type { Config } from "../config.ts";
 /** What a command may ask of the process. */
 export interface Terminal {
   readonly production: boolean;
-  /** The configuration, or the end of the process with every mistake named; exit code 1 unless told otherwise. */
-  config(exitCode?: number): Config;
+  /**
+   * The configuration, or the end of the process with every mistake named; exit code 1 unless told otherwise. What options
+   * of the command line say goes before the variables.
+   */
+  config(exitCode?: number, options?: Readonly<Record<string, string>>): Config;
   /** The database alone, or the end of the process: for what needs no other secret. */
   databaseUrl(exitCode?: number): string;
   /** The root keys alone, or the end of the process. */

@@ -24,9 +24,7 @@ export interface Development {
 /** Database (embedded unless configured), migrations, seed data, root key and development issuer. */
 export async function prepareDevelopment(config: Config): Promise<Development> {
   const rootKeys = config.rootKeys ?? (await developmentRootKeys(config.dataDir));
-  const keySets = new Map<string, KeySet>();
-  if (config.oidcIssuers.length === 0)
-    keySets.set(DEVELOPMENT_ISSUER, await developmentKeySet(config.dataDir));
+  const keySets = await keySetsOf(config);
   if (config.databaseUrl !== undefined) {
     await migrate(config.databaseUrl);
     await seedDevelopmentData(config.databaseUrl);
@@ -53,6 +51,17 @@ export async function prepareDevelopment(config: Config): Promise<Development> {
     stop: () => postgres.stop(),
     databaseExited: postgres.exited,
   };
+}
+
+/** The same for a worker: what the process that has started it has prepared. */
+export async function joinDevelopment(config: Config, databaseUrl: string) {
+  const rootKeys = config.rootKeys ?? (await developmentRootKeys(config.dataDir));
+  return { databaseUrl, rootKeys, keySets: await keySetsOf(config) };
+}
+
+async function keySetsOf(config: Config): Promise<ReadonlyMap<string, KeySet>> {
+  if (config.oidcIssuers.length > 0) return new Map();
+  return new Map([[DEVELOPMENT_ISSUER, await developmentKeySet(config.dataDir)]]);
 }
 
 /** The root key of the data folder, which is made when there is none. */

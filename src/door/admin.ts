@@ -7,10 +7,10 @@ export interface AdminDoorOptions {
   readonly port: number;
   /** Absent: in clear. */
   readonly tls?: DoorTls | undefined;
-  readonly metrics: Metrics;
+  readonly metrics: Pick<Metrics, "expose">;
   readonly readiness: {
     /** What keeps the service from taking calls, in one word each; empty when it is ready. */
-    unreadyParts(): readonly string[];
+    unreadyParts(): readonly string[] | Promise<readonly string[]>;
   };
 }
 
@@ -30,7 +30,7 @@ export async function openAdminDoor(options: AdminDoorOptions): Promise<OpenDoor
   const routes: Record<string, () => Promise<{ status: number; text: string; contentType: string }>> = {
     "/livez": async () => plain(200, "ok"),
     "/readyz": async () => {
-      const unready = options.readiness.unreadyParts();
+      const unready = await options.readiness.unreadyParts();
       return unready.length === 0 ? plain(200, "ok") : plain(503, `not ready: ${unready.join(", ")}`);
     },
     "/metrics": async () => ({ status: 200, ...(await options.metrics.expose()) }),

@@ -35,6 +35,8 @@ export function createEventMetrics(registry: Registry): EventMetrics {
           name,
           help,
           registers,
+          // Every process counts the same backlog.
+          aggregator: "max",
           collect() {
             const known = backlog();
             if (known === undefined) this.reset();

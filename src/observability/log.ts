@@ -58,8 +58,18 @@ const LOG_BYTES_MAX = 16 * 1024 * 1024;
  * The process's own output, written in pieces of 8 KiB or ten times a second: a write a line would be a system call a
  * call. What is left is written when the process ends, unless it is killed.
  */
-export const bufferedOutput = (): DestinationStream =>
-  pino.destination({ dest: 1, sync: false, minLength: 8192, maxLength: LOG_BYTES_MAX, periodicFlush: 100 });
+export const bufferedOutput = (): DestinationStream => pino.destination({ ...BUFFERED, minLength: 8192 });
+
+const BUFFERED = { dest: 1, sync: false, maxLength: LOG_BYTES_MAX, periodicFlush: 100 };
+
+/**
+ * The same where several processes write to one pipe: only what is no longer than PIPE_BUF is sure not to get mixed up with
+ * what another one writes (pipe(7)).
+ */
+export const bufferedSharedOutput = (): DestinationStream =>
+  pino.destination({ ...BUFFERED, minLength: PIPE_BYTES / 2, maxWrite: PIPE_BYTES });
+
+const PIPE_BYTES = 4096;
 
 /** What every line begins with, after its level and its time. */
 const BASE = { service: "keyturn" };

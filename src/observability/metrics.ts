@@ -1,4 +1,12 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import {
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type MetricObjectWithValues,
+  type MetricValue,
+  Registry,
+} from "prom-client";
 import type { CallRecord } from "./call-record.ts";
 import { createEventMetrics, type EventMetrics } from "./event-metrics.ts";
 import { type WatchedParts, watchParts } from "./watched-metrics.ts";
@@ -35,9 +43,13 @@ export interface Metrics extends EventMetrics {
   watch(parts: WatchedParts): void;
   /** The exposition format, and its content type. */
   expose(): Promise<{ readonly text: string; readonly contentType: string }>;
+  /** The same as data, for a process that adds up those of several. */
+  snapshot(): Promise<MetricsSnapshot>;
   /** What there is to be exposed, for docs/metrics.md. */
   describe(): readonly MetricDescription[];
 }
+
+export type MetricsSnapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
 
 export interface MetricDescription {
   readonly name: string;
@@ -95,6 +107,7 @@ export function createMetrics(): Metrics {
     name: "keyturn_certificate_expiry_timestamp_seconds",
     help: "When the certificate of a door ends.",
     labelNames: ["door"],
+    aggregator: "min",
     registers: [registry],
   });
   const databaseWait = histogram(
@@ -167,6 +180,7 @@ export function createMetrics(): Metrics {
     spansSent: (count, isSuccess) => spans.inc({ outcome: outcomeOf(isSuccess) }, count),
     watch: (parts) => watchParts(registry, parts),
     expose: async () => ({ text: await registry.metrics(), contentType: registry.contentType }),
+    snapshot: () => registry.getMetricsAsJSON(),
     describe: () => registry.getMetricsAsArray().map(descriptionOf),
   };
 }

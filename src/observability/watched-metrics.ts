@@ -1,4 +1,4 @@
-import { Counter, Gauge, type Registry } from "prom-client";
+import { type Aggregator, Counter, Gauge, type Registry } from "prom-client";
 import type { Hasher } from "../auth/hasher.ts";
 import type { Mint } from "../auth/mint.ts";
 import type { CountWatch } from "../storage/count-watch.ts";
@@ -24,11 +24,12 @@ export interface WatchedParts {
 export function watchParts(registry: Registry, parts: WatchedParts): void {
   const { db, hasher, checker, mint } = parts;
   const registers = [registry];
-  const gauge = (name: string, help: string, read: () => number) =>
+  const gauge = (name: string, help: string, read: () => number, aggregator: Aggregator = "sum") =>
     new Gauge({
       name,
       help,
       registers,
+      aggregator,
       collect() {
         this.set(read());
       },
@@ -54,6 +55,8 @@ export function watchParts(registry: Registry, parts: WatchedParts): void {
       help,
       labelNames: [label],
       registers,
+      // Every process counts the same database.
+      aggregator: "max",
       collect() {
         for (const [value, count] of watch.counts()) this.set({ [label]: value }, count);
       },
@@ -64,9 +67,13 @@ export function watchParts(registry: Registry, parts: WatchedParts): void {
     help: "1, for the version that runs.",
     labelNames: ["version"],
     registers,
+    aggregator: "first",
   }).set({ version: parts.version }, 1);
-  gauge("keyturn_ready", "1 while the server says that it should be sent calls.", () =>
-    Number(parts.isReady()),
+  gauge(
+    "keyturn_ready",
+    "1 while the server says that it should be sent calls.",
+    () => Number(parts.isReady()),
+    "min",
   );
   gauge("keyturn_mint_pool_level", "Secrets that are ready, hashed before anybody asked.", () =>
     mint.level(),

@@ -85,6 +85,7 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
     "ftp://hooks.example/geheim",
   ],
   KEYTURN_WEBHOOK_SECRETS: ["geheim", ",", "whsec_geheim", "whsec_Z2VoZWlt", `${WEBHOOK_SECRET},geheim`],
+  KEYTURN_WORKERS: ["0", "65", "two"],
   KEYTURN_REFLECTION: ["yes", "ON"],
   KEYTURN_DRAIN_GRACE: ["5", "121s", "-1s", "1m"],
   KEYTURN_API_REFERENCE: ["1", "OFF"],
@@ -213,4 +214,11 @@ test("a migrate asks for the database and names nothing else", () => {
     assert.equal(result.mistakes.length, 1);
     assert.match(result.mistakes[0] ?? "", /^DATABASE_URL must /);
   }
+});
+
+test("channelz is refused beside workers, of whose connections it would show one's", () => {
+  const [mistake, ...more] = mistakesOf({ KEYTURN_WORKERS: "2", KEYTURN_CHANNELZ_PORT: "0" });
+  assert.match(mistake ?? "", /^KEYTURN_CHANNELZ_PORT /);
+  assert.deepEqual(more, []);
+  assert.deepEqual(mistakesOf({ KEYTURN_WORKERS: "1", KEYTURN_CHANNELZ_PORT: "0" }), []);
 });

@@ -13,6 +13,7 @@ const DEFAULTS: Config = {
   grpcPort: 50_051,
   httpPort: 8080,
   adminPort: 9090,
+  workers: 1,
   channelzPort: undefined,
   tls: { grpc: undefined, http: undefined, admin: undefined },
   certificateReloadMs: 10_000,

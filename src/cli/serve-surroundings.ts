@@ -1,0 +1,32 @@
+import type { Foundations } from "../compose.ts";
+import type { Config } from "../config.ts";
+import { bufferedOutput, bufferedSharedOutput } from "../observability/log.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** For calls in flight, once no more are taken. */
+export const DRAIN_MS_MAX = 8_000;
+
+/** Complete in production: `readConfig` has seen to that. */
+export function productionFoundations(config: Config): Foundations {
+  const { databaseUrl, rootKeys } = config;
+  if (databaseUrl === undefined || rootKeys === undefined)
+    throw new Error("the configuration is not complete");
+  return { databaseUrl, rootKeys, keySets: new Map() };
+}
+
+/** JSON, or lines for people when a person is likely to read them and the printer is installed. */
+export async function destinationOf(config: Config, terminal: Terminal) {
+  if (config.production) return config.workers === 1 ? bufferedOutput() : bufferedSharedOutput();
+  if (!terminal.isTerminal) return undefined;
+  const pretty = await import("pino-pretty").catch(() => undefined);
+  return pretty?.default({
+    colorize: true,
+    ignore: "service,pid,hostname",
+    translateTime: "HH:MM:ss.l",
+    // A call is one line for people as well, with what they look for in front.
+    singleLine: true,
+    messageFormat: "{msg}{if rpc_method} {rpc_method} {code} in {duration_ms} ms{end}{if path} {path}{end}",
+    errorLikeObjectKeys: [],
+    sync: true,
+  });
+}
