@@ -31,10 +31,17 @@ const HASH_COST = { KEYTURN_ARGON2_MEMORY_KIB: "19456", KEYTURN_ARGON2_PASSES: "
  */
 export async function startServer(
   env: Readonly<Record<string, string>>,
-  { mode = "production" }: { readonly mode?: "production" | "development" } = {},
+  {
+    mode = "production",
+    root = ROOT,
+  }: {
+    readonly mode?: "production" | "development";
+    /** Of the sources that it runs from, such as a copy with a bug in it. */
+    readonly root?: string;
+  } = {},
 ): Promise<ServerProcess> {
   const child = spawn(process.execPath, ["bin/keyturn.mjs", "serve"], {
-    cwd: ROOT,
+    cwd: root,
     env:
       mode === "production"
         ? { NODE_ENV: mode, ...DEMANDED, ...env, ...HASH_COST }

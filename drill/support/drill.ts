@@ -1,0 +1,57 @@
+import type { SeededBug } from "./seeded-bug.ts";
+
+/** What must hold whatever is done to the service. The value is how it reads in the table and in docs/reliability.md. */
+export const INVARIANTS = {
+  kept: "every acknowledged credential is there and verifies",
+  explained: "every credential that is there was acknowledged or in doubt",
+  gone: "what was replaced or deleted verifies nowhere",
+  audited: "the audit trail equals the credentials, and its chains are whole",
+  truthful: "trouble is UNAVAILABLE, ABORTED or a deadline: never a refusal, 401, 404 or active:false",
+  heard: "callers hear before their deadline",
+  recovers: "the service recovers by itself",
+  drains: "a server that is told to end fails no call and ends with exit code 0",
+  released: "every permit and connection comes back",
+  punctual: "no work goes on after its caller has left",
+  database_clock: "limits and expiry follow the clock of the database",
+} as const;
+
+/** The second half of the drills adds its own words here. */
+export type Invariant = keyof typeof INVARIANTS;
+
+/** An invariant that did not hold, and how. */
+export interface Broken {
+  readonly invariant: Invariant;
+  readonly sentence: string;
+}
+
+export interface DrillRun {
+  /** Few repetitions, so that all the drills together take less than ten minutes. */
+  readonly quick: boolean;
+  /** The root of the sources that the servers run from: the checkout, or a copy with a bug in it. */
+  readonly root: string;
+  /** Where the drill's database gets a bug of its own. */
+  readonly bug?: SeededBug | undefined;
+}
+
+/** A row of the table. */
+export interface DrillResult {
+  /** What was done, with counts. */
+  readonly did: string;
+  /** Acknowledged credentials that were not there or did not verify; undefined where the drill issues none. */
+  readonly lost?: number;
+  readonly worstRecoveryMs?: number | undefined;
+  readonly broken: readonly Broken[];
+  /** Figures that are worth a line. */
+  readonly figures?: string;
+}
+
+/** One way to break the service. The file `drill/FAMILY/NAME.ts` exports it as `drill`. */
+export interface Drill {
+  readonly title: string;
+  readonly invariants: readonly Invariant[];
+  /** Each must turn the drill red; `npm run drill -- --prove`. */
+  readonly bugs: readonly SeededBug[];
+  /** Why it cannot be run on this machine; undefined where it can. */
+  readonly skip?: () => string | undefined;
+  run(run: DrillRun): Promise<DrillResult>;
+}
