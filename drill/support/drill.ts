@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { SeededBug } from "./seeded-bug.ts";
 
 /** What must hold whatever is done to the service. The value is how it reads in the table and in docs/reliability.md. */
@@ -13,9 +14,15 @@ export const INVARIANTS = {
   released: "every permit and connection comes back",
   punctual: "no work goes on after its caller has left",
   database_clock: "limits and expiry follow the clock of the database",
+  refused: "what is forged, late or malformed gets one constant answer",
+  standing: "no crash, no hang, no 5xx",
+  bounded: "memory, and what is kept of anything that callers name, stays bounded",
+  silent: "no secret, token, hash, SQL or stack is anywhere but with its owner",
+  served: "who behaves is served meanwhile, and whoever is not is told when to come again",
+  fair: "the load of one organization does not raise the errors of another",
+  locked: "what is installed is what the lockfile says, and nothing of it runs at install time",
 } as const;
 
-/** The second half of the drills adds its own words here. */
 export type Invariant = keyof typeof INVARIANTS;
 
 /** An invariant that did not hold, and how. */
@@ -54,4 +61,17 @@ export interface Drill {
   /** Why it cannot be run on this machine; undefined where it can. */
   readonly skip?: () => string | undefined;
   run(run: DrillRun): Promise<DrillResult>;
+}
+
+/** Whatever takes longer than this hangs, on however slow a machine. */
+const HANG_MS = 30_000;
+
+/** What it comes to; undefined where it hangs. */
+export async function inTime<T>(work: Promise<T>): Promise<T | undefined> {
+  const late = new AbortController();
+  try {
+    return await Promise.race([work, delay(HANG_MS, undefined, { signal: late.signal })]);
+  } finally {
+    late.abort();
+  }
 }
