@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { after, before, test } from "node:test";
+import { Health } from "../../gen/health/v1/health_pb.ts";
 import { SERVICES } from "../../src/rpc/services.ts";
 import { credentialsPath } from "../support/clients.ts";
 import { givenKeyturn, type TestKeyturn } from "../support/keyturn.ts";
@@ -77,7 +78,7 @@ test("buf curl shows the code and the details of a refusal", async () => {
 });
 
 test("reflection lists the services, the methods and what they are made of, for buf curl", async () => {
-  const services = Object.values(SERVICES);
+  const services = [...Object.values(SERVICES), Health];
   const methods = services.flatMap(({ typeName, methods }) =>
     methods.map(({ name }) => `${typeName}/${name}`),
   );
