@@ -4,14 +4,13 @@
  * databases of its own from one template.
  */
 import { spawn } from "node:child_process";
-import { chmodSync, globSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join, normalize } from "node:path";
+import { globSync } from "node:fs";
+import { join, normalize } from "node:path";
 import { createLogins } from "../src/dev/development-database.ts";
 import { startEmbeddedPostgres } from "../src/dev/embedded-postgres.ts";
-import { endOrphan } from "../src/dev/postgres-owner.ts";
 import { migrate } from "../src/storage/migrate.ts";
 import { postgresUnderTest } from "./support/postgres-under-test.ts";
+import { makeRunFolder, type RunFolder } from "./support/run-folder.ts";
 
 const TEMPLATE = "keyturn_template";
 const INTERRUPTED = 130;
@@ -23,13 +22,11 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal
 async function main(): Promise<number> {
   const asked = process.argv.slice(2);
   const files = filesOf(asked);
-  const folder = mkdtempSync(join(tmpdir(), "keyturn-test-"));
+  const folder = makeRunFolder("keyturn-test-");
   try {
-    // Where PostgreSQL runs as another user than root, that user must be able to enter.
-    chmodSync(folder, 0o755);
     return await runOnPostgres(folder, files);
   } finally {
-    await removeAll(folder);
+    await folder.remove();
   }
 }
 
@@ -50,10 +47,10 @@ function filesOf(asked: readonly string[]): readonly string[] {
   return all.filter((file) => SCALE.some((start) => file.startsWith(start)) === isScale);
 }
 
-async function runOnPostgres(folder: string, files: readonly string[]): Promise<number> {
+async function runOnPostgres(folder: RunFolder, files: readonly string[]): Promise<number> {
   const postgres = await startEmbeddedPostgres({
-    ...postgresUnderTest(folder),
-    dataDir: join(folder, "postgres"),
+    ...postgresUnderTest(folder.path),
+    dataDir: join(folder.path, "postgres"),
     settings: { max_connections: "400", log_min_duration_statement: "0", log_statement: "all" },
   });
   try {
@@ -61,10 +58,7 @@ async function runOnPostgres(folder: string, files: readonly string[]): Promise<
     await migrate(ownerUrl);
     const env = {
       ...process.env,
-      // Whatever a test or a tool of its makes there goes with this run, however that ends.
-      TMPDIR: folder,
-      TEMP: folder,
-      TMP: folder,
+      ...folder.env,
       KEYTURN_TEST_OWNER_URL: ownerUrl,
       KEYTURN_TEST_SERVER_URL: serverUrl,
       KEYTURN_TEST_SUPERUSER_URL: postgres.url({ ...postgres.superuser, database: "postgres" }),
@@ -99,15 +93,6 @@ function runNode(files: readonly string[], env: NodeJS.ProcessEnv, filesAtOnce: 
   return new Promise((resolve) =>
     child.on("exit", (code) => resolve(signal.aborted ? INTERRUPTED : (code ?? 1))),
   );
-}
-
-/** Tests that were interrupted leave what they would have ended and removed: servers of PostgreSQL, and files. */
-async function removeAll(folder: string): Promise<void> {
-  for (const lockFile of globSync("**/postmaster.pid", { cwd: folder })) {
-    await endOrphan(join(folder, dirname(lockFile)));
-  }
-  // A process that is about to end may still write.
-  rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 }
 
 process.exitCode = await main();

@@ -1,133 +1,147 @@
+import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { CredentialService } from "../../gen/keyturn/v1/credential_service_pb.ts";
 import { VerificationService } from "../../gen/keyturn/v1/verification_service_pb.ts";
-import { auditFaults } from "../../test/support/audit.ts";
-import type { GrpcFailure } from "../../test/support/clients.ts";
 import { eventually } from "../../test/support/eventually.ts";
-import type { Broken } from "./drill.ts";
+import { type Held, isInDoubt, type Judgement, openBooks, type Verdict } from "./books.ts";
 import type { Rpc } from "./rpc.ts";
 import type { World } from "./world.ts";
 
-/** Creates and checks without a pause, and keeps the books of what each caller was told. */
+/** Creates, rotates, deletes and checks without a pause, and keeps the books of what each caller was told. */
 export interface Load {
-  /** Milliseconds from now until a create that begins from now on is acknowledged. */
+  /** Milliseconds from now until a create that begins from now on is acknowledged; infinitely many when none is. */
   recovery(): Promise<number>;
+  /** Resolves when so many calls more have failed. @throws when they do not fail. */
+  failures(count: number): Promise<void>;
+  /** Resolves when each call that is under way now has ended, one way or the other. */
+  answered(): Promise<void>;
   stop(): Promise<void>;
   tally(): Readonly<Record<string, number>>;
   /** Compares the books with what is there, from outside. */
-  judge(): Promise<{ readonly lost: number; readonly broken: readonly Broken[] }>;
+  judge(): Promise<Judgement>;
 }
 
-/** A database in trouble may be told as one of these, and as nothing else. */
-const TRUTHFUL = new Set(["DATABASE_UNAVAILABLE", "OVERLOADED", "LOCK_TIMEOUT", "DEADLINE_EXCEEDED"]);
+export interface LoadOptions {
+  readonly workers?: number;
+  /** Whether connections may break, as they do when a server ends. */
+  readonly mayLoseServer?: boolean;
+  /** The deadline that each caller tells. */
+  readonly timeoutMs?: number;
+}
+
 /** What a patient client waits after a failure. */
 const PAUSE_MS = 10;
+const { method: credential } = CredentialService;
 
-const isInDoubt = ({ reason, metadata }: GrpcFailure) =>
-  reason === undefined || reason === "DEADLINE_EXCEEDED" || metadata["in_doubt"] === "true";
-
-const CHECKED_MAX = 100;
-
-/** Keeps at most so many of a list, from all over it. */
-const everyNth =
-  (max: number) =>
-  (_: unknown, index: number, all: readonly unknown[]): boolean =>
-    index % Math.ceil(all.length / max) === 0;
-
-export function startLoad(world: World, rpc: Rpc, accounts: readonly string[], workers = 8): Load {
-  const secrets = new Map<string, string>();
-  const inDoubt = new Map<string, number>();
-  const wrong = new Set<string>();
-  const counts: Record<string, number> = {};
+export function startLoad(
+  world: World,
+  rpc: Rpc,
+  accounts: readonly string[],
+  { workers = 8, mayLoseServer = false, timeoutMs = 5_000 }: LoadOptions = {},
+): Load {
+  const books = openBooks({ mayLoseServer });
   let turn = 0;
   let isStopping = false;
-  const count = (word: string) => {
-    counts[word] = (counts[word] ?? 0) + 1;
-  };
 
-  const failed = (failure: GrpcFailure) => {
-    count(`${failure.reason ?? `code ${failure.code}`}${isInDoubt(failure) ? " (in doubt)" : ""}`);
-    if (!TRUTHFUL.has(failure.reason ?? ""))
-      wrong.add(`${failure.code} ${failure.reason} ${failure.message}`);
-  };
+  const hold = (account: string, { id, clientSecret }: { id: string; clientSecret: string }) =>
+    books.live.set(id, { id, secret: clientSecret, account });
+
   const createOne = async (): Promise<boolean> => {
-    const serviceAccountId = accounts[turn++ % accounts.length] as string;
+    const account = accounts[turn++ % accounts.length] as string;
     const token = await world.token();
-    const answer = await rpc.call(CredentialService.method.createCredential, { serviceAccountId }, { token });
+    const requestId = turn % 2 === 0 ? randomUUID() : "";
+    const answer = await rpc.call(
+      credential.createCredential,
+      { serviceAccountId: account, requestId },
+      { token, timeoutMs },
+    );
     if ("ok" in answer) {
-      secrets.set(answer.ok.id, answer.ok.clientSecret);
-      count("created");
+      hold(account, answer.ok);
+      books.count("created");
       return true;
     }
-    failed(answer.failure);
-    if (isInDoubt(answer.failure)) inDoubt.set(serviceAccountId, (inDoubt.get(serviceAccountId) ?? 0) + 1);
+    books.failed(answer.failure, account);
     return false;
   };
-  const holds = async (clientSecret: string): Promise<boolean | undefined> => {
+
+  /** While its end is under way nobody can say what a check has to find. */
+  const endOne = async (how: "rotated" | "deleted"): Promise<boolean> => {
+    const [held] = books.live.values();
+    if (held === undefined) return createOne();
+    books.live.delete(held.id);
     const token = await world.token();
-    const answer = await rpc.call(VerificationService.method.verifyCredential, { clientSecret }, { token });
-    if ("ok" in answer) return answer.ok.result.case === "principal";
-    failed(answer.failure);
+    const named = { serviceAccountId: held.account, id: held.id };
+    const answer =
+      how === "rotated"
+        ? await rpc.call(credential.rotateCredential, named, { token, timeoutMs })
+        : await rpc.call(credential.deleteCredential, named, { token, timeoutMs });
+    if ("failure" in answer) {
+      books.failed(answer.failure, how === "rotated" ? held.account : undefined);
+      (isInDoubt(answer.failure) ? books.unclear : books.live).set(held.id, held);
+      return false;
+    }
+    books.ended.set(held.id, held);
+    if ("clientSecret" in answer.ok) hold(held.account, answer.ok);
+    books.count(how);
+    return true;
+  };
+
+  const show = async ({ secret: clientSecret }: Held): Promise<Verdict> => {
+    const token = await world.token();
+    const answer = await rpc.call(
+      VerificationService.method.verifyCredential,
+      { clientSecret },
+      { token, timeoutMs },
+    );
+    if ("ok" in answer) return answer.ok.result.case === "principal" ? "good" : "refused";
+    books.failed(answer.failure);
     return undefined;
   };
-  const checkOne = async () => {
-    const [id, secret] = [...secrets].at(-1 - (turn++ % 20)) ?? [];
-    if (secret === undefined) return false;
-    const isGood = await holds(secret);
-    if (isGood) count("verified");
-    if (isGood === false) wrong.add(`${id} was acknowledged and is refused`);
-    return isGood !== undefined;
+  const checkOne = async (): Promise<boolean> => {
+    const [held, ended] = [books.live, books.ended].map((all) => [...all.values()].at(-1 - (turn % 20)));
+    const isLive = turn++ % 3 !== 0;
+    const shown = isLive ? held : ended;
+    if (shown === undefined) return false;
+    const verdict = await show(shown);
+    if (verdict === "good" && !isLive) books.broke("gone", `${shown.id} verifies after its end`);
+    if (verdict === "refused" && isLive && books.live.has(shown.id))
+      books.broke("truthful", `${shown.id} was acknowledged and is refused`);
+    if (verdict !== undefined) books.count(verdict === "good" ? "verified" : "refused");
+    return verdict !== undefined;
   };
-  const loops = Array.from({ length: workers }, async (_, index) => {
-    while (!isStopping) if (!(await (index % 4 === 3 ? checkOne() : createOne()))) await delay(PAUSE_MS);
+
+  const workOne = (worker: number): Promise<boolean> => {
+    if (worker % 4 === 3) return checkOne();
+    const step = turn++ % 6;
+    return step === 0 ? endOne("rotated") : step === 3 ? endOne("deleted") : createOne();
+  };
+  const underWay: Promise<boolean>[] = [];
+  const loops = Array.from({ length: workers }, async (_, worker) => {
+    while (!isStopping) {
+      const work = workOne(worker);
+      underWay[worker] = work;
+      if (!(await work)) await delay(PAUSE_MS);
+    }
   });
 
   return {
     async recovery() {
       const since = performance.now();
-      await eventually(createOne);
-      return performance.now() - since;
+      const isBack = await eventually(createOne).catch(() => false);
+      return isBack ? performance.now() - since : Number.POSITIVE_INFINITY;
+    },
+    async failures(count) {
+      const goal = books.failures() + count;
+      await eventually(() => books.failures() >= goal);
+    },
+    async answered() {
+      await Promise.all(underWay);
     },
     async stop() {
       isStopping = true;
       await Promise.all(loops);
     },
-    tally: () => ({ ...counts }),
-    async judge() {
-      const broken: Broken[] = [...wrong]
-        .slice(0, 5)
-        .map((sentence) => ({ invariant: "truthful", sentence }));
-      const rows = await world.sql<{ id: string; account: string }[]>`
-        select id, service_account_id as account from keyturn.credentials
-         where organization_id = ${world.organizationId}`;
-      const present = new Set(rows.map(({ id }) => id));
-      const missing = [...secrets.keys()].filter((id) => !present.has(id));
-      let lost = missing.length;
-      // All have to be there; that they verify costs a hash each, so that a sample has to do.
-      const sample = [...secrets].filter(([id]) => present.has(id)).filter(everyNth(CHECKED_MAX));
-      for (const [, secret] of sample) {
-        // Once the database is well each has to be answered, sooner or later.
-        const verdict = await eventually(async () => {
-          const isGood = await holds(secret);
-          return isGood === undefined ? undefined : isGood ? "good" : "refused";
-        });
-        if (verdict !== "good") lost += 1;
-      }
-      if (lost > 0) broken.push({ invariant: "kept", sentence: `${lost} of ${secrets.size} are lost` });
-      const unknown = Map.groupBy(
-        rows.filter(({ id }) => !secrets.has(id)),
-        ({ account }) => account,
-      );
-      for (const [account, { length }] of unknown) {
-        if (length > (inDoubt.get(account) ?? 0))
-          broken.push({
-            invariant: "explained",
-            sentence: `${account} has ${length} that nobody was told of`,
-          });
-      }
-      for (const sentence of (await auditFaults(world.sql, world.organizationId)).slice(0, 5))
-        broken.push({ invariant: "audited", sentence });
-      return { lost, broken };
-    },
+    tally: books.tally,
+    judge: () => books.judge(world, accounts, show),
   };
 }

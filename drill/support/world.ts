@@ -29,9 +29,14 @@ export interface World extends AsyncDisposable {
 
 const TOKEN_MS = 120_000;
 
+export interface WorldOptions {
+  /** More settings of its PostgreSQL. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
 export async function givenWorld(
   { root, bug }: DrillRun,
-  settings: Readonly<Record<string, string>> = {},
+  { settings = {} }: WorldOptions = {},
 ): Promise<World> {
   const cluster = await startCluster({ max_connections: "200", ...settings });
   const issuer = await startIssuer();

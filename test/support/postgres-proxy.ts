@@ -10,7 +10,11 @@ export type ProxyMode =
   /** The same, for connections that are taken from now on. */
   | "silent_to_new"
   /** Passes requests on and swallows the answers. */
-  | "drop_answers";
+  | "drop_answers"
+  /** Swallows all bytes, for ever: a route that leads nowhere. */
+  | "hole"
+  /** Delivers all bytes half a second later. */
+  | "slow";
 
 /** Stands between a server and its PostgreSQL: counts round trips, and misbehaves as a network does. */
 export interface PostgresProxy {
@@ -25,6 +29,10 @@ export interface PostgresProxy {
   mode(mode: ProxyMode): void;
   /** Cuts every connection that is open now. */
   cut(): void;
+  /** The same by RST, as a host does it that has forgotten the connection. */
+  reset(): void;
+  /** Ends every connection to PostgreSQL that is open now, of which its client hears nothing. */
+  halfOpen(): void;
   /** Takes no new connection, until `listen`. Those that are open stay. */
   refuse(): void;
   listen(): Promise<void>;
@@ -44,6 +52,8 @@ export async function startPostgresProxy(
   let server: Server | undefined;
   let port = 0;
 
+  const upstreams = new Set<Socket>();
+
   const track = (socket: Socket) => {
     open.add(socket);
     socket.on("error", () => {});
@@ -52,7 +62,9 @@ export async function startPostgresProxy(
 
   /** Writes now, or when the silence is over. */
   const deliver = (to: Socket, bytes: Buffer, isNew: boolean) => {
+    if (mode === "hole") return;
     if (mode === "silent" || (isNew && mode === "silent_to_new")) held.push(() => to.write(bytes));
+    else if (mode === "slow") setTimeout(() => to.write(bytes), SLOW_MS);
     else to.write(bytes);
   };
 
@@ -63,9 +75,12 @@ export async function startPostgresProxy(
     const client = secure === undefined ? raw : await acceptTls(raw, secure);
     const upstream = connect(Number(target.port), target.hostname);
     track(upstream);
+    upstreams.add(upstream);
     client.on("error", () => {});
     client.once("close", () => upstream.destroySoon());
-    upstream.once("close", () => client.destroy());
+    upstream.once("close", () => {
+      if (upstreams.delete(upstream)) client.destroy();
+    });
     const watch = frontendMessages((message) => {
       if (message === "cancel") counts.cancels += 1;
       if (message === "wait") counts.roundTrips += 1;
@@ -81,6 +96,15 @@ export async function startPostgresProxy(
 
   const cut = () => {
     for (const socket of open) socket.destroy();
+  };
+  const reset = () => {
+    for (const socket of open) socket.resetAndDestroy();
+  };
+  const halfOpen = () => {
+    for (const upstream of upstreams) {
+      upstreams.delete(upstream);
+      upstream.destroy();
+    }
   };
   const listen = async () => {
     server = createServer((socket) => void serve(socket).catch(() => socket.destroy()));
@@ -107,6 +131,8 @@ export async function startPostgresProxy(
       if (next === "pass") for (const write of held.splice(0)) write();
     },
     cut,
+    reset,
+    halfOpen,
     refuse,
     listen,
     stop: async () => {
@@ -118,6 +144,7 @@ export async function startPostgresProxy(
   };
 }
 
+const SLOW_MS = 500;
 const SSL_REQUEST = 80_877_103;
 const CANCEL_REQUEST = 80_877_102;
 
