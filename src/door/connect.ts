@@ -10,7 +10,7 @@ import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/conne
 import { universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { type Fault, FaultError, invalidArgument } from "../domain/fault.ts";
 import { type Call, callKey } from "../rpc/call.ts";
-import { callOf, neverRead } from "../rpc/chain.ts";
+import { callOf, neverEncoded, neverRead } from "../rpc/chain.ts";
 import { decodeStrictJson, messageFromBinary, messageFromJson } from "../rpc/decode.ts";
 import type { Kernel } from "../rpc/kernel.ts";
 import { readBody } from "./body.ts";
@@ -43,7 +43,7 @@ export function createConnectProtocols(kernel: Kernel, messageBytesMax: number):
     jsonOptions: { ignoreUnknownFields: false },
     requestGate: async ({ values }) => {
       const problem = values.get(problemKey);
-      if (problem !== undefined) await kernel.invoke(callOf({ contextValues: values }), problem);
+      if (problem !== undefined) await kernel.invoke(callOf({ contextValues: values }), problem, neverEncoded);
     },
   });
   kernel.route(router);
@@ -91,7 +91,7 @@ async function refuse(kernel: Kernel, call: Call, fault: Fault, res: ServerRespo
   const read = () => {
     throw new FaultError(fault);
   };
-  await kernel.invoke(call, read).catch(() => {});
+  await kernel.invoke(call, read, neverEncoded).catch(() => {});
   sendFault(res, call.requestId, call.fault ?? fault);
 }
 

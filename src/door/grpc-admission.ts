@@ -2,7 +2,7 @@ import type { DescMethodUnary } from "@bufbuild/protobuf";
 import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 import { type Fault, FaultError } from "../domain/fault.ts";
 import type { Call } from "../rpc/call.ts";
-import { neverRead } from "../rpc/chain.ts";
+import { neverEncoded, neverRead } from "../rpc/chain.ts";
 import type { Kernel } from "../rpc/kernel.ts";
 import { timeoutMsOf } from "../rpc/timeout.ts";
 import type { ClientAddressOf } from "./client-address.ts";
@@ -32,7 +32,7 @@ export function admission(
     const send = stream.sendStatus.bind(stream);
     const refuse = (refused: Call, read: () => never) => {
       isRefused = true;
-      void kernel.invoke(refused, read).catch(() => send(answer(refused)));
+      void kernel.invoke(refused, read, neverEncoded).catch(() => send(answer(refused)));
     };
     // On the object itself, for what grpc-js refuses without us (an oversize message, a bad frame) takes no other way
     // out. It goes through the chain like any refusal, and gets its reason, log line and count there.

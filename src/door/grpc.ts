@@ -1,4 +1,4 @@
-import { type DescMethodUnary, toBinary } from "@bufbuild/protobuf";
+import { type DescMessage, type DescMethodUnary, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { type handleUnaryCall, type Metadata, Server, status as StatusCode } from "@grpc/grpc-js";
 import type { Call } from "../rpc/call.ts";
 import { messageFromBinary } from "../rpc/decode.ts";
@@ -91,15 +91,16 @@ function register(server: Server, method: DescMethodUnary, handler: Unary): void
 }
 
 function unary(kernel: Kernel, method: DescMethodUnary, calls: WeakMap<Metadata, Call>): Unary {
+  const encode = (message: MessageShape<DescMessage>) => toBinary(method.output, message);
   return async (stream, respond) => {
     const call = calls.get(stream.metadata);
     if (call === undefined) return respond({ code: StatusCode.INTERNAL });
     // Its deadline has been told in the meantime.
     if (call.answered) return;
     try {
-      const message = await kernel.invoke(call, () => messageFromBinary(method.input, stream.request));
+      const read = () => messageFromBinary(method.input, stream.request);
+      const bytes = await kernel.invoke(call, read, encode);
       stream.sendMetadata(withRequestId(call));
-      const bytes = toBinary(method.output, message);
       respond(null, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
     } catch {
       respond(answer(call));

@@ -41,8 +41,9 @@ export function createRestEdge(kernel: Kernel, messageBytesMax: number): RestEdg
         ? await prepare(req, call, { ...match, query }, messageBytesMax)
         : neverRead;
       try {
-        const response = await kernel.invoke(call, read);
-        send(res, call, restAnswer(match.route.method, read(), response));
+        const encode = (message: MessageShape<DescMessage>) =>
+          restAnswer(match.route.method, read(), message);
+        send(res, call, await kernel.invoke(call, read, encode));
       } catch {
         const fault = call.fault ?? { kind: "internal" };
         if (isOAuth(call.method)) sendOAuthFault(res, call, fault);

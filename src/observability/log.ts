@@ -55,10 +55,13 @@ export function createLog(level: string, destination: DestinationStream = pino.d
 const LOG_BYTES_MAX = 16 * 1024 * 1024;
 
 /**
- * The process's own output, written in pieces of 8 KiB or ten times a second: a write a line would be a system call a
- * call. What is left is written when the process ends, unless it is killed.
+ * The process's own output, written in pieces of 32 KiB or ten times a second: a write a line would be a system call a
+ * call, and each wakes one of libuv's threads. What is left is written when the process ends, unless it is killed.
  */
-export const bufferedOutput = (): DestinationStream => pino.destination({ ...BUFFERED, minLength: 8192 });
+export const bufferedOutput = (): DestinationStream =>
+  pino.destination({ ...BUFFERED, minLength: PIECE_BYTES, maxWrite: 2 * PIECE_BYTES });
+
+const PIECE_BYTES = 32 * 1024;
 
 const BUFFERED = { dest: 1, sync: false, maxLength: LOG_BYTES_MAX, periodicFlush: 100 };
 

@@ -23,8 +23,12 @@ export function chain(interceptors: readonly Interceptor[], handler: Next): Next
   return interceptors.reduceRight((next, interceptor) => interceptor(next), handler);
 }
 
+/** Makes of an answer what the door sends. */
+export type Encode<Encoded> = (message: MessageShape<DescMessage>) => Encoded;
+
 interface LazyRequest extends UnaryRequest {
   readonly read: () => MessageShape<DescMessage>;
+  readonly encode: Encode<unknown>;
   known: MessageShape<DescMessage> | undefined;
 }
 
@@ -59,7 +63,11 @@ const NO_VALUES: ContextValues = createContextValues();
  * A request for the chain whose message is read only when somebody looks at it: a call that is refused by its headers
  * costs no parsing. Headers stay with the call; building a `Headers` a call would cost more than the rest of the chain.
  */
-export function lazyRequest(call: Call, read: () => MessageShape<DescMessage>): UnaryRequest {
+export function lazyRequest(
+  call: Call,
+  read: () => MessageShape<DescMessage>,
+  encode: Encode<unknown>,
+): UnaryRequest {
   const request: Omit<LazyRequest, keyof typeof REQUEST> & { readonly __proto__: typeof REQUEST } = {
     __proto__: REQUEST,
     service: call.method.parent,
@@ -67,17 +75,31 @@ export function lazyRequest(call: Call, read: () => MessageShape<DescMessage>): 
     signal: call.signal,
     contextValues: (Object.create(NO_VALUES) as ContextValues).set(callKey, call),
     read,
+    encode,
     known: undefined,
   };
   return request as unknown as LazyRequest;
 }
 
-export function unaryResponse(call: Call, message: MessageShape<DescMessage>): UnaryResponse {
-  const response = { __proto__: RESPONSE, service: call.method.parent, method: call.method, message };
+/**
+ * The answer to a request of `lazyRequest`. It is encoded here, inside the chain, so that what cannot be encoded is logged
+ * and counted as the failure that its caller sees.
+ */
+export function unaryResponse(req: object, call: Call, message: MessageShape<DescMessage>): UnaryResponse {
+  const encoded = (req as LazyRequest).encode(message);
+  const response = { __proto__: RESPONSE, service: call.method.parent, method: call.method, message, encoded };
   return response as unknown as UnaryResponse;
 }
+
+/** What `encode` has made of the answer. */
+export const encodedOf = (res: object): unknown => (res as { readonly encoded: unknown }).encoded;
 
 /** The message of a call that the chain refuses before it looks at it. */
 export function neverRead(): never {
   throw new TypeError("the message of a refused call was read");
+}
+
+/** The answer of a call that was refused. */
+export function neverEncoded(): never {
+  throw new TypeError("a refused call was answered");
 }

@@ -8,7 +8,7 @@ import type { RecordRefusal } from "../service/record-refusal.ts";
 import type { RoleRules } from "./access.ts";
 import { type Call, type CallOptions, type DeadlineLimits, openCall } from "./call.ts";
 import { openCallSpan } from "./call-span.ts";
-import { callOf, chain, lazyRequest, unaryResponse } from "./chain.ts";
+import { callOf, chain, type Encode, encodedOf, lazyRequest, unaryResponse } from "./chain.ts";
 import { auditRefusals } from "./interceptors/audit-refusals.ts";
 import { authenticate, type CallerSources, identifyCaller } from "./interceptors/authenticate.ts";
 import { authorize, requireAccess } from "./interceptors/authorize.ts";
@@ -52,10 +52,15 @@ export interface Kernel {
    */
   admits(call: Call): boolean | Promise<boolean>;
   /**
-   * Runs the chain and the handler. `read` gives the message, or throws what is wrong with it.
+   * Runs the chain and the handler. `read` gives the message, or throws what is wrong with it; `encode` makes of the answer
+   * what the door sends.
    * @throws ConnectError with `google.rpc` details.
    */
-  invoke(call: Call, read: () => MessageShape<DescMessage>): Promise<MessageShape<DescMessage>>;
+  invoke<Encoded>(
+    call: Call,
+    read: () => MessageShape<DescMessage>,
+    encode: Encode<Encoded>,
+  ): Promise<Encoded>;
   /** The methods that the doors offer. */
   readonly methods: readonly DescMethodUnary[];
   /** The chain, for Connect's own router. */
@@ -89,7 +94,7 @@ export function createKernel(options: KernelOptions): Kernel {
   const invoke = chain(interceptors, async (req) => {
     const call = callOf(req);
     const init = await handlerOf(call.method)(req.message as MessageShape<DescMessage>, call);
-    return unaryResponse(call, create(call.method.output, init));
+    return unaryResponse(req, call, create(call.method.output, init));
   });
 
   const mayAccess = (call: Call): boolean => {
@@ -116,9 +121,8 @@ export function createKernel(options: KernelOptions): Kernel {
         return false;
       }
     },
-    async invoke(call, read) {
-      const res = await invoke(lazyRequest(call, read));
-      return res.message as MessageShape<DescMessage>;
+    async invoke<Encoded>(call: Call, read: () => MessageShape<DescMessage>, encode: Encode<Encoded>) {
+      return encodedOf(await invoke(lazyRequest(call, read, encode))) as Encoded;
     },
     methods,
     interceptors,

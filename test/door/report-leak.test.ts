@@ -13,6 +13,7 @@ import {
   unissuedSecret,
 } from "../support/issued-credential.ts";
 import type { TestKeyturn } from "../support/keyturn.ts";
+import { holdAccount } from "../support/row-lock.ts";
 import { rpcCallersOf } from "../support/rpc-callers.ts";
 import { rowsOfCall } from "../support/trail.ts";
 import { givenTwoServers, type TwoServers } from "../support/two-servers.ts";
@@ -203,6 +204,18 @@ test("of two hundred reports of one secret at the same moment one is written dow
     select count(*)::int as count from keyturn.audit_events
      where credential_id = ${issued.id} and action = 'credential.report_leak'`;
   assert.equal(row?.["count"], 1);
+});
+
+test("whoever turns a secret in again and again holds up no administrator of its account", async () => {
+  const issued = await givenIssued(h);
+  await report(issued.secret);
+  const account = { organizationId: issued.organizationId, id: issued.accountId };
+  const held = await holdAccount(h.db, account);
+  try {
+    assert.equal((await report(issued.secret)).status, 200);
+  } finally {
+    await held.release();
+  }
 });
 
 test("a create that is repeated after its secret was turned in gets no secret any more", async () => {

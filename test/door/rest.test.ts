@@ -25,12 +25,12 @@ let received: unknown;
 const echo: Kernel = {
   open: (options) => openCall(options, { defaultDeadlineMs: 5_000, deadlineMsMax: 5_000 }),
   admits: async (call) => call.header("authorization") !== "none",
-  async invoke(call, read) {
+  async invoke(call, read, encode) {
     try {
       if (call.header("authorization") === "none")
         throw new FaultError({ kind: "unauthenticated", refusal: "missing" });
       received = read();
-      return create(call.method.output, received as MessageShape<DescMessage>);
+      return encode(create(call.method.output, received as MessageShape<DescMessage>));
     } catch (err) {
       call.fault = err instanceof FaultError ? err.fault : { kind: "internal" };
       throw err;
