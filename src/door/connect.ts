@@ -43,7 +43,8 @@ export function createConnectProtocols(kernel: Kernel, messageBytesMax: number):
     jsonOptions: { ignoreUnknownFields: false },
     requestGate: async ({ values }) => {
       const problem = values.get(problemKey);
-      if (problem !== undefined) await kernel.invoke(callOf({ contextValues: values }), problem, neverEncoded);
+      if (problem !== undefined)
+        await kernel.invoke(callOf({ contextValues: values }), problem, neverEncoded);
     },
   });
   kernel.route(router);

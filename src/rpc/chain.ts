@@ -87,7 +87,13 @@ export function lazyRequest(
  */
 export function unaryResponse(req: object, call: Call, message: MessageShape<DescMessage>): UnaryResponse {
   const encoded = (req as LazyRequest).encode(message);
-  const response = { __proto__: RESPONSE, service: call.method.parent, method: call.method, message, encoded };
+  const response = {
+    __proto__: RESPONSE,
+    service: call.method.parent,
+    method: call.method,
+    message,
+    encoded,
+  };
   return response as unknown as UnaryResponse;
 }
 

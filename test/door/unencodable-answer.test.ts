@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type Callers, openCallers } from "../support/callers.ts";
-import { GOOD_TOKEN, type GivenDoors, givenDoors } from "../support/given-doors.ts";
+import { type GivenDoors, GOOD_TOKEN, givenDoors } from "../support/given-doors.ts";
 
 let doors: GivenDoors;
 let callers: Callers;
