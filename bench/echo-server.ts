@@ -3,8 +3,6 @@
  * principal every time: what is left when the check itself is taken out. Its interceptors do all that ours do: they look
  * a token up among those that are known, and write a line a call. It takes every token.
  */
-import { create } from "@bufbuild/protobuf";
-import { PrincipalSchema } from "../gen/keyturn/v1/verification_service_pb.ts";
 import { cacheVerifiedTokens } from "../src/auth/token-cache.ts";
 import { openGrpcDoor } from "../src/door/grpc.ts";
 import { LIMITS } from "../src/limits.ts";
@@ -12,18 +10,7 @@ import { bufferedOutput, createLog } from "../src/observability/log.ts";
 import { createMetrics } from "../src/observability/metrics.ts";
 import { createKernel, type KernelOptions } from "../src/rpc/kernel.ts";
 import { SERVICES } from "../src/rpc/services.ts";
-
-const principal = create(PrincipalSchema, {
-  organizationId: "bench",
-  serviceAccountId: "sa-0",
-  serviceAccountUid: "00000000-0000-0000-0000-000000000000",
-  clientId: "sa-0@bench.iam",
-  credentialId: "cred-00000000000000000000",
-  scope: 1,
-  scopeId: "bench",
-  roles: ["a", "b"],
-  expiresAt: { seconds: 2_000_000_000n, nanos: 0 },
-});
+import { principal } from "./support/principal.ts";
 
 const handlers = Object.fromEntries(
   Object.entries(SERVICES).map(([name]) => [name, {}]),

@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
-import { type LoadResult, summarize } from "./http-load.ts";
+import { summarize } from "./summary.ts";
+import type { LoadResult } from "./turns.ts";
 
 export interface GrpcLoad {
   /** `host:port` */
@@ -59,7 +60,8 @@ async function runConnection(
   const open = new Map<number, { readonly sentAt: number; isMessage: boolean }>();
   const ended = Promise.withResolvers<void>();
   let nextStream = 1;
-  let turn = index;
+  // Each goes through all of them, and no two are at the same one.
+  let turn = Math.floor((index * load.messages.length) / load.connections);
 
   function call(): void {
     if (performance.now() >= until) {
@@ -67,7 +69,7 @@ async function runConnection(
       return;
     }
     const message = load.messages[turn % load.messages.length] as Buffer;
-    turn += load.connections;
+    turn += 1;
     const prefix = Buffer.alloc(5);
     prefix.writeUInt32BE(message.length, 1);
     socket.write(

@@ -1,19 +1,12 @@
 import { connect, type Socket } from "node:net";
+import { summarize } from "./summary.ts";
+import type { LoadResult } from "./turns.ts";
 
 /** Requests that a load sends, as bytes on the wire: each connection takes them in turn. */
 export interface HttpLoad {
   readonly url: string;
   readonly requests: readonly Buffer[];
   readonly connections: number;
-}
-
-export interface LoadResult {
-  readonly answers: number;
-  /** Answers whose status was not 200. */
-  readonly failures: number;
-  readonly perSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
 }
 
 /** An HTTP/1.1 POST with a body, byte by byte: a client library would cost the load generator more than the server. */
@@ -48,19 +41,6 @@ export async function runHttpLoad(load: HttpLoad, durationMs: number): Promise<L
   return summarize(latencies, failures, performance.now() - startedAt);
 }
 
-export function summarize(latencies: number[], failures: number, tookMs: number): LoadResult {
-  latencies.sort((a, b) => a - b);
-  const at = (share: number) =>
-    latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
-  return {
-    answers: latencies.length,
-    failures,
-    perSecond: (latencies.length / tookMs) * 1000,
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
-  };
-}
-
 async function loop(
   { url, requests, connections }: HttpLoad,
   index: number,
@@ -71,7 +51,9 @@ async function loop(
   const socket = connect({ host: hostname, port: Number(port), noDelay: true });
   await new Promise((resolve, reject) => socket.once("connect", resolve).once("error", reject));
   const answers = readAnswers(socket);
-  for (let turn = index; performance.now() < until; turn += connections) {
+  // Each goes through all of them, and no two are at the same one.
+  const first = Math.floor((index * requests.length) / connections);
+  for (let turn = first; performance.now() < until; turn += 1) {
     const sentAt = performance.now();
     socket.write(requests[turn % requests.length] as Buffer);
     onAnswer(await answers.next(), performance.now() - sentAt);

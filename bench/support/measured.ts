@@ -1,20 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 /** A process under measurement. */
 export interface Measured {
   readonly pid: number;
-  /** CPU seconds of the process so far, all its threads together. */
-  cpuSeconds(): number;
   /** The first line of its output that is JSON and fits. */
   line<T>(fits: (line: Record<string, unknown>) => boolean): Promise<T>;
-  /** Resolves once the process has ended. */
-  readonly exited: Promise<void>;
+  /** Resolves once the process has ended, to its exit code. */
+  readonly exited: Promise<number | null>;
   stop(): Promise<void>;
 }
-
-const CLOCK_TICKS_PER_SECOND = 100;
 
 export function start(
   command: readonly [string, ...string[]],
@@ -27,6 +22,9 @@ export function start(
     stdio: ["ignore", "pipe", "inherit"],
     ...(cwd === undefined ? {} : { cwd }),
   });
+  // A run that fails must not leave its servers behind.
+  const endWithUs = () => void child.kill("SIGKILL");
+  process.once("exit", endWithUs);
   const lines: string[] = [];
   const listeners = new Set<(line: string) => void>();
   const output = child.stdout as NodeJS.ReadableStream;
@@ -39,15 +37,10 @@ export function start(
     reader.close();
     output.resume();
   };
-  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  const pid = child.pid as number;
+  const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  void exited.then(() => process.off("exit", endWithUs));
   return {
-    pid,
-    cpuSeconds() {
-      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
-    },
+    pid: child.pid as number,
     line: <T>(fits: (line: Record<string, unknown>) => boolean) =>
       new Promise<T>((resolve, reject) => {
         const look = (line: string) => {

@@ -1,0 +1,112 @@
+/** Secrets to be checked, and the ways to have them checked. */
+import { create, toBinary } from "@bufbuild/protobuf";
+import { VerifyCredentialRequestSchema } from "../../gen/keyturn/v1/verification_service_pb.ts";
+import type { Bench, BenchServer } from "./bench.ts";
+import { runGrpcLoad } from "./grpc-load.ts";
+import { postRequest, runHttpLoad } from "./http-load.ts";
+import type { Peer } from "./peers.ts";
+import type { Contender } from "./turns.ts";
+
+export const CREDENTIALS = 100;
+export const ORGANIZATION = "bench";
+const ACCOUNT = "sa-bench";
+const HTTP_CONNECTIONS = 16;
+
+export interface Checked {
+  /** Of an administrator and verifier. */
+  readonly token: string;
+  readonly secrets: readonly string[];
+}
+
+/** A service account with as many secrets as are checked in turn. */
+export async function givenSecrets(bench: Bench, { http }: BenchServer): Promise<Checked> {
+  const token = await bench.token(ORGANIZATION);
+  const post = async (path: string, body: object) => {
+    const res = await fetch(`http://${http}/v1/regions/global/iam${path}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    if (!res.ok) throw new Error(await res.text());
+    return (await res.json()) as { clientSecret: string };
+  };
+  await post("/service-accounts", { id: ACCOUNT, displayName: "Bench", roles: ["a", "b"] });
+  const secrets: string[] = [];
+  while (secrets.length < CREDENTIALS)
+    secrets.push((await post(`/service-accounts/${ACCOUNT}/credentials`, {})).clientSecret);
+  return { token, secrets };
+}
+
+const VERIFY = "/keyturn.v1.VerificationService/VerifyCredential";
+
+/** VerifyCredential over gRPC, or what stands in its place at that address. */
+export function verifyOverGrpc(
+  name: string,
+  serverPid: number,
+  address: string,
+  { secrets, token }: Checked,
+  { connections, callers }: { readonly connections: number; readonly callers: number } = {
+    connections: 4,
+    callers: 64,
+  },
+): Contender {
+  const messages = secrets.map((clientSecret) =>
+    Buffer.from(
+      toBinary(VerifyCredentialRequestSchema, create(VerifyCredentialRequestSchema, { clientSecret })),
+    ),
+  );
+  const load = { address, path: VERIFY, messages, token, connections, callers };
+  const coldAnswers = secrets.length * connections;
+  return { name, serverPid, coldAnswers, run: (durationMs) => runGrpcLoad(load, durationMs) };
+}
+
+function overHttp(name: string, serverPid: number, url: string, requests: readonly Buffer[]): Contender {
+  const load = { url, requests, connections: HTTP_CONNECTIONS };
+  const coldAnswers = requests.length * HTTP_CONNECTIONS;
+  return { name, serverPid, coldAnswers, run: (durationMs) => runHttpLoad(load, durationMs) };
+}
+
+/** VerifyCredential over HTTP/1.1 as JSON. */
+export function verifyOverHttp(name: string, server: BenchServer, { secrets, token }: Checked): Contender {
+  const url = `http://${server.http}`;
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+  const requests = secrets.map((clientSecret) =>
+    postRequest(url, VERIFY, headers, JSON.stringify({ clientSecret })),
+  );
+  return overHttp(name, server.pid, url, requests);
+}
+
+export function verifyByBetterAuth(peer: Peer & { readonly keys: readonly string[] }): Contender {
+  const headers = { "content-type": "application/json" };
+  const requests = peer.keys.map((key) => postRequest(peer.url, "/verify", headers, JSON.stringify({ key })));
+  return overHttp("better-auth verify", peer.pid, peer.url, requests);
+}
+
+const grantRequest = (url: string, path: string, id: string, secret: string): Buffer => {
+  const basic = Buffer.from(`${encodeURIComponent(id)}:${encodeURIComponent(secret)}`).toString("base64");
+  const headers = {
+    authorization: `Basic ${basic}`,
+    "content-type": "application/x-www-form-urlencoded",
+  };
+  return postRequest(url, path, headers, "grant_type=client_credentials");
+};
+
+/** The token endpoint. */
+export function mintTokens(name: string, server: BenchServer, { secrets }: Checked): Contender {
+  const url = `http://${server.http}`;
+  const clientId = `${ACCOUNT}@${ORGANIZATION}.iam`;
+  const requests = secrets.map((secret) => grantRequest(url, "/oauth2/token", clientId, secret));
+  return overHttp(name, server.pid, url, requests);
+}
+
+export function mintTokensByOidcProvider({ pid, url }: Peer): Contender {
+  const requests = Array.from({ length: CREDENTIALS }, (_, index) =>
+    grantRequest(
+      url,
+      "/token",
+      `client-${index}`,
+      `secret-of-client-${index}-0123456789012345678901234567890`,
+    ),
+  );
+  return overHttp("oidc-provider tokens", pid, url, requests);
+}
