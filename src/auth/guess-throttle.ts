@@ -1,4 +1,5 @@
 import { canonicalAddress } from "../domain/address.ts";
+import { evictOldest } from "../domain/evict.ts";
 
 /** How many wrong guesses a key may make: at once, and then again one each so many milliseconds. */
 export interface GuessLimit {
@@ -51,8 +52,7 @@ export function createGuessThrottle(
       const used = Math.min(guessesMax, (bucket === undefined ? 0 : usedNow(bucket, at)) + 1);
       buckets.delete(key);
       buckets.set(key, { used, at });
-      const [oldest] = buckets.keys();
-      if (buckets.size > keysMax && oldest !== undefined) buckets.delete(oldest);
+      evictOldest(buckets, keysMax);
     },
     giveBack(key) {
       const bucket = buckets.get(key);

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import type { Caller } from "../domain/caller.ts";
+import { evictOldest } from "../domain/evict.ts";
 import { waitFor } from "../domain/wait-for.ts";
 import type { KeySet } from "./key-set.ts";
 import type { RecallToken, VerifyToken } from "./verify-token.ts";
@@ -63,8 +64,7 @@ export function cacheVerifiedTokens({
     const storedAtMs = now();
     const endsAtMs = Math.min(caller.expiresAtMs, storedAtMs + ENTRY_LIFETIME_MS_MAX);
     entries.set(digest, { caller, storedAtMs, endsAtMs });
-    const [oldest] = entries.keys();
-    if (entries.size > entriesMax && oldest !== undefined) entries.delete(oldest);
+    evictOldest(entries, entriesMax);
   }
 
   async function verifyOnce(digest: string, token: string): Promise<Caller> {

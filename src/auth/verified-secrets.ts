@@ -1,4 +1,5 @@
 import { createSecretKey } from "node:crypto";
+import { evictOldest } from "../domain/evict.ts";
 import { hmacSha256 } from "../domain/hmac.ts";
 import type { RandomBytes } from "../domain/secret.ts";
 
@@ -47,8 +48,7 @@ export function createVerifiedSecrets(entriesMax: number, randomBytes: RandomByt
       const name = nameOf(secret);
       matches.delete(name);
       matches.set(name, { credentialUid, secretHash });
-      const [oldest] = matches.keys();
-      if (matches.size > entriesMax && oldest !== undefined) matches.delete(oldest);
+      evictOldest(matches, entriesMax);
     },
     size: () => matches.size,
   };
