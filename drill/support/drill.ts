@@ -15,6 +15,7 @@ export const INVARIANTS = {
   punctual: "no work goes on after its caller has left",
   database_clock: "limits and expiry follow the clock of the database",
   refused: "what is forged, late or malformed gets one constant answer",
+  unmoved: "no spelling of a path and no header leads past the policy of a call",
   standing: "no crash, no hang, no 5xx",
   bounded: "memory, and what is kept of anything that callers name, stays bounded",
   silent: "no secret, token, hash, SQL or stack is anywhere but with its owner",
