@@ -6,7 +6,8 @@
 import { cacheVerifiedTokens } from "../src/auth/token-cache.ts";
 import { openGrpcDoor } from "../src/door/grpc.ts";
 import { LIMITS } from "../src/limits.ts";
-import { bufferedOutput, createLog } from "../src/observability/log.ts";
+import { createLog } from "../src/observability/log.ts";
+import { bufferedOutput } from "../src/observability/log-output.ts";
 import { createMetrics } from "../src/observability/metrics.ts";
 import { createKernel, type KernelOptions } from "../src/rpc/kernel.ts";
 import { SERVICES } from "../src/rpc/services.ts";

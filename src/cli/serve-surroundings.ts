@@ -1,6 +1,6 @@
 import type { Foundations } from "../compose.ts";
 import type { Config } from "../config.ts";
-import { bufferedOutput, bufferedSharedOutput } from "../observability/log.ts";
+import { bufferedOutput, bufferedSharedOutput } from "../observability/log-output.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** For calls in flight, once no more are taken. */

@@ -51,29 +51,6 @@ export function createLog(level: string, destination: DestinationStream = pino.d
   };
 }
 
-/** What waits for a reader of the log at most. A reader that stands still must not take the server's memory: what is more is lost. */
-const LOG_BYTES_MAX = 16 * 1024 * 1024;
-
-/**
- * The process's own output, written in pieces of 32 KiB or ten times a second: a write a line would be a system call a
- * call, and each wakes one of libuv's threads. What is left is written when the process ends, unless it is killed.
- */
-export const bufferedOutput = (): DestinationStream =>
-  pino.destination({ ...BUFFERED, minLength: PIECE_BYTES, maxWrite: 2 * PIECE_BYTES });
-
-const PIECE_BYTES = 32 * 1024;
-
-const BUFFERED = { dest: 1, sync: false, maxLength: LOG_BYTES_MAX, periodicFlush: 100 };
-
-/**
- * The same where several processes write to one pipe: only what is no longer than PIPE_BUF is sure not to get mixed up with
- * what another one writes (pipe(7)).
- */
-export const bufferedSharedOutput = (): DestinationStream =>
-  pino.destination({ ...BUFFERED, minLength: PIPE_BYTES / 2, maxWrite: PIPE_BYTES });
-
-const PIPE_BYTES = 4096;
-
 /** What every line begins with, after its level and its time. */
 const BASE = { service: "keyturn" };
 

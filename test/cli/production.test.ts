@@ -74,8 +74,12 @@ test("a production server that works and drains loads nothing of development", a
   const { http } = await server.lineWith(LISTENING);
   const token = await issuer.sign({ claims: { tenant_id: organizationId, roles: ["admin"] } });
   assert.equal((await create(http, id, token)).status, 201);
+  const lastLine = server.lineWith((line) =>
+    line.includes('"msg":"stopped"') ? JSON.parse(line) : undefined,
+  );
   server.kill("SIGTERM");
   assert.equal(await server.ended, 0);
+  assert.equal((await lastLine).level, "info");
   const modules = recorder.modules();
   assert.ok(modules.some((url) => url.endsWith("/src/compose.ts")));
   assert.deepEqual(modules.filter(isOfDevelopment), []);
