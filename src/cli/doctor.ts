@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { type PartialConfig, readPartialConfig } from "../config-partial.ts";
 import { examineDatabase } from "../storage/database-examination.ts";
+import { examineArgon2 } from "./doctor/argon2.ts";
 import { examineCertificates } from "./doctor/certificates.ts";
 import { examineConfiguration } from "./doctor/configuration.ts";
 import { judgeDatabase } from "./doctor/database.ts";
@@ -30,6 +31,7 @@ export async function runDoctor(terminal: Terminal, options: DoctorOptions): Pro
     ...examineRootKey(terminal.env, config.settings),
     ...examineCertificates(terminal.env, config, new Date()),
     ...(await examineDoors(config.settings)),
+    examineArgon2(),
     ...(options.offline ? [] : await examineSurroundings(config)),
   ];
   const wrong = findings.filter(({ level }) => level === "wrong").length;

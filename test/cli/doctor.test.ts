@@ -19,7 +19,16 @@ test("nothing is wrong with a production that is complete: exit code 0, and what
   const { status, named, out } = await d.examine();
   assert.deepEqual([status, named("wrong")], [0, []], out);
   assert.deepEqual(named("warning"), ["issuer_in_clear"], "an issuer of a test has no TLS");
-  for (const check of ["configuration", "root_key", "port", "database", "login", "schema", "issuer"])
+  for (const check of [
+    "configuration",
+    "root_key",
+    "port",
+    "database",
+    "login",
+    "schema",
+    "issuer",
+    "argon2",
+  ])
     assert.ok(named("ok").includes(check), check);
 });
 
