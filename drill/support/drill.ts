@@ -13,6 +13,7 @@ export const INVARIANTS = {
   drains: "a server that is told to end fails no call and ends with exit code 0",
   released: "every permit and connection comes back",
   punctual: "no work goes on after its caller has left",
+  whole: "a change of the schema is there as a whole or not at all",
   database_clock: "limits and expiry follow the clock of the database",
   refused: "what is forged, late or malformed gets one constant answer",
   unmoved: "no spelling of a path and no header leads past the policy of a call",

@@ -11,8 +11,10 @@ import type { World } from "./world.ts";
 export interface Load {
   /** Milliseconds from now until a create that begins from now on is acknowledged; infinitely many when none is. */
   recovery(): Promise<number>;
-  /** Resolves when so many calls more have failed. @throws when they do not fail. */
-  failures(count: number): Promise<void>;
+  /** Resolves when so many calls more have failed; to false when they do not fail. */
+  failures(count: number): Promise<boolean>;
+  /** How many calls have failed so far. */
+  failed(): number;
   /** Resolves when each call that is under way now has ended, one way or the other. */
   answered(): Promise<void>;
   stop(): Promise<void>;
@@ -132,8 +134,9 @@ export function startLoad(
     },
     async failures(count) {
       const goal = books.failures() + count;
-      await eventually(() => books.failures() >= goal);
+      return eventually(() => books.failures() >= goal).catch(() => false);
     },
+    failed: books.failures,
     async answered() {
       await Promise.all(underWay);
     },

@@ -1,3 +1,4 @@
+import type { ChannelOptions } from "@grpc/grpc-js";
 import { eventually } from "../../test/support/eventually.ts";
 import { metricOf, type ServerProcess } from "../../test/support/process.ts";
 import type { Broken, DrillResult, DrillRun } from "./drill.ts";
@@ -20,12 +21,16 @@ export interface Harm {
   /** What it has found broken beside what the books say. */
   readonly broken?: readonly Broken[];
   /** More figures than the load's. */
-  readonly figures?: string;
+  readonly figures?: string | undefined;
 }
 
 export interface UnderLoadOptions extends WorldOptions, LoadOptions {
   /** Starts what is harmed, and gives the target of the load. Default: one server, which may not end. */
   readonly serve?: (world: World) => Promise<string>;
+  /** Given that one server. */
+  readonly onServer?: (server: ServerProcess) => void;
+  /** Of the load's channel. */
+  readonly channel?: ChannelOptions;
   /** What stands beside that one server, and the variables that it is given for it. */
   readonly beside?: (world: World) => Promise<Readonly<Record<string, string>>>;
 }
@@ -47,9 +52,10 @@ export async function underLoad(
   const serveOne = async () => {
     const server = await world.serve(await options.beside?.(world));
     servers.push(server);
+    options.onServer?.(server);
     return server.addresses.grpc;
   };
-  const rpc = openRpc(await (options.serve?.(world) ?? serveOne()));
+  const rpc = openRpc(await (options.serve?.(world) ?? serveOne()), options.channel);
   world.later(rpc.close);
   const load = startLoad(world, rpc, await world.accounts(ACCOUNTS), options);
   world.later(load.stop);

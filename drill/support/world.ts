@@ -11,6 +11,7 @@ import { seedDatabase } from "./seeded-bug.ts";
 
 /** A PostgreSQL, an issuer and server processes of one drill's own, all gone at the end of its block. */
 export interface World extends AsyncDisposable {
+  /** Not there where the drill has brought another database. */
   readonly cluster: TestCluster;
   readonly issuer: TestIssuer;
   readonly organizationId: string;
@@ -32,26 +33,35 @@ const TOKEN_MS = 120_000;
 export interface WorldOptions {
   /** More settings of its PostgreSQL. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Another database than a cluster of its own. */
+  readonly database?: WorldDatabase | undefined;
 }
+
+/** What a world needs of its database. */
+export type WorldDatabase = Pick<TestCluster, "serverUrl" | "connect" | "stop">;
 
 export async function givenWorld(
   { root, bug }: DrillRun,
-  { settings = {} }: WorldOptions = {},
+  { settings = {}, database: other }: WorldOptions = {},
 ): Promise<World> {
-  const cluster = await startCluster({ max_connections: "200", ...settings });
+  const own = other === undefined ? await startCluster({ max_connections: "200", ...settings }) : undefined;
+  const database = (other ?? own) as WorldDatabase;
   const issuer = await startIssuer();
-  const sql = cluster.connect();
+  const sql = database.connect();
   await seedDatabase(sql, bug);
   const { organizationId } = await givenAccount(sql);
   const ends: (() => unknown)[] = [];
   let token = { text: "", until: 0 };
-  const environmentFor = (databaseUrl = cluster.serverUrl) => ({
+  const environmentFor = (databaseUrl = database.serverUrl) => ({
     ...environment(databaseUrl, issuer.url),
     // Room for a load that never deletes.
     KEYTURN_ACTIVE_CREDENTIALS_MAX: "100",
   });
   return {
-    cluster,
+    get cluster() {
+      if (own === undefined) throw new Error("this world has no cluster of its own");
+      return own;
+    },
     issuer,
     organizationId,
     sql,
@@ -90,7 +100,7 @@ export async function givenWorld(
       for (const end of ends.reverse()) await end();
       await sql.end({ timeout: 1 }).catch(() => {});
       await issuer.stop();
-      await cluster.stop();
+      await database.stop();
     },
   };
 }

@@ -10,7 +10,7 @@ const MIGRATIONS = fileURLToPath(new URL("../../src/storage/migrations", import.
 const FUNCTIONS = new URL("./first-release.sql", import.meta.url);
 
 /** Brings an empty database to where the first release left it. */
-export async function installFirstRelease(db: TestDatabase): Promise<void> {
+export async function installFirstRelease(db: Pick<TestDatabase, "ownerUrl">): Promise<void> {
   const [first] = readMigrationFiles({ migrationsFolder: MIGRATIONS });
   assert.ok(first);
   const owner = postgres(db.ownerUrl, { max: 1, onnotice: () => {} });

@@ -16,8 +16,8 @@ export interface TestCluster {
   /** Of the postmaster that runs now. */
   pid(): number;
   readonly superuserUrl: string;
-  /** As superuser, a new connection: the caller ends it. */
-  connect(): postgres.Sql;
+  /** As superuser, a new connection to its database or another one: the caller ends it. */
+  connect(database?: string): postgres.Sql;
   /** What the server has written to its log so far. */
   log(): string;
   /** SIGKILL to the postmaster; resolves when it has ended. */
@@ -50,7 +50,7 @@ export async function startCluster(settings: Readonly<Record<string, string>> = 
     serverUrl,
     superuserUrl,
     pid: () => running.pid,
-    connect: () => postgres(superuserUrl, { max: 1, onnotice: () => {} }),
+    connect: (database = DATABASE) => postgres(superuserUrl, { database, max: 1, onnotice: () => {} }),
     log: () => lines.join("\n"),
     async kill() {
       process.kill(running.pid, "SIGKILL");

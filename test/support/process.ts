@@ -49,7 +49,9 @@ export async function startServer(
     stdio: ["ignore", "pipe", "pipe"],
   });
   // A test that fails must not leave its server behind.
-  process.once("exit", () => child.kill("SIGKILL"));
+  const end = () => child.kill("SIGKILL");
+  process.once("exit", end);
+  child.once("exit", () => process.off("exit", end));
   const written: string[] = [];
   child.stderr.setEncoding("utf8").on("data", (text: string) => written.push(text));
   child.stdout.setEncoding("utf8").on("data", (text: string) => written.push(text));

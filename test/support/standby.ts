@@ -18,6 +18,8 @@ export interface PrimaryAndStandby {
   serverUrl(targetSessionAttrs: string, first: "primary" | "standby"): string;
   /** As superuser, a new connection to one of the two: the caller ends it. */
   connect(to: "primary" | "standby"): postgres.Sql;
+  /** The same, to whichever of the two is the primary when it connects. */
+  connectToPrimary(): postgres.Sql;
   /** Resolves when the standby has all that the primary has. */
   caughtUp(): Promise<void>;
   killPrimary(): Promise<void>;
@@ -57,6 +59,13 @@ export async function startPrimaryAndStandby(): Promise<PrimaryAndStandby> {
       return `${serverUrl.replace(`${host}:${port}`, hosts)}?target_session_attrs=${attrs}`;
     },
     connect,
+    connectToPrimary: () =>
+      postgres(
+        primary
+          .url({ ...superuser, database: DATABASE })
+          .replace(/:\d+\//, `:${port},${host}:${standby.port}/`),
+        { target_session_attrs: "primary", max: 1, onnotice: () => {} },
+      ),
     async caughtUp() {
       await using sent = asked(connect("primary"));
       await using received = asked(connect("standby"));

@@ -1,0 +1,31 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { startPrimaryAndStandby } from "../../test/support/standby.ts";
+import type { Drill } from "../support/drill.ts";
+import { underLoad } from "../support/under-load.ts";
+
+const LOAD_MS = { quick: 1_000, full: 20_000 };
+
+export const drill: Drill = {
+  title: "SIGKILL to a primary under load, and its streaming standby is promoted; the server knows both",
+  invariants: ["kept", "explained", "gone", "audited", "truthful", "heard", "recovers", "released"],
+  bugs: [],
+  skip: () => (process.platform === "win32" ? "needs cp and the signals of POSIX" : undefined),
+  async run(run) {
+    const nodes = await startPrimaryAndStandby();
+    const database = {
+      serverUrl: nodes.serverUrl("read-write", "standby"),
+      connect: nodes.connectToPrimary,
+      stop: nodes.stop,
+    };
+    return underLoad(run, { database }, async ({ world, recovered }) => {
+      // What is acknowledged has to be at the standby, too. Without it a failover loses what was done last.
+      await world.sql`alter system set synchronous_standby_names = '*'`;
+      await world.sql`select pg_reload_conf()`;
+      await delay(run.quick ? LOAD_MS.quick : LOAD_MS.full);
+      await nodes.killPrimary();
+      await nodes.promoteStandby();
+      await recovered();
+      return { did: "one failover" };
+    });
+  },
+};
