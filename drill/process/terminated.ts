@@ -1,0 +1,63 @@
+import { eventually } from "../../test/support/eventually.ts";
+import type { ServerProcess } from "../../test/support/process.ts";
+import type { Broken, Drill } from "../support/drill.ts";
+import { drainFaults, type Fleet, publishedChannel, startFleet } from "../support/fleet.ts";
+import { underLoad } from "../support/under-load.ts";
+import type { World } from "../support/world.ts";
+
+const TERMS = { quick: 2, full: 20 };
+/** The promise is ten seconds; what is more than this is no matter of a slow machine. */
+const END_MS_MAX = 30_000;
+
+export const drill: Drill = {
+  title: "SIGTERM to one of two servers at work, and a second SIGTERM to one that drains",
+  invariants: ["kept", "explained", "gone", "audited", "truthful", "heard", "drains"],
+  bugs: [
+    {
+      name: "a second SIGTERM that nobody hears",
+      breaks: "drains",
+      file: "src/cli/serve.ts",
+      from: "(draining ? terminal.exit(1) : drain(signal))",
+      to: "drain(signal)",
+    },
+  ],
+  skip: () => (process.platform === "win32" ? "needs the signals of POSIX" : undefined),
+  async run(run) {
+    let fleet: Fleet | undefined;
+    const serve = async (world: World) => {
+      fleet = await startFleet(world, 2);
+      return fleet.target;
+    };
+    return underLoad(run, { serve, channel: publishedChannel() }, async ({ load }) => {
+      const { restart, servers } = fleet as Fleet;
+      const ends: (number | NodeJS.Signals)[] = [];
+      let worstMs = 0;
+      const terms = run.quick ? TERMS.quick : TERMS.full;
+      for (let term = 0; term < terms; term += 1) {
+        const since = performance.now();
+        const index = term % 2;
+        void servers()[index]?.exited.then(() => (worstMs = Math.max(worstMs, performance.now() - since)));
+        ends.push(await restart(index));
+      }
+      const broken = drainFaults(load, ends);
+      if (worstMs > END_MS_MAX)
+        broken.push({ invariant: "drains", sentence: `it took ${Math.round(worstMs)} ms to end` });
+      await load.stop();
+      broken.push(...(await endTwice(servers()[0] as ServerProcess)));
+      return {
+        did: `${terms} SIGTERM, and one twice`,
+        broken,
+        figures: `ended in ${Math.round(worstMs)} ms`,
+      };
+    });
+  },
+};
+
+/** Whoever asks twice wants it at once, and hears that it was not done well. */
+async function endTwice(server: ServerProcess): Promise<Broken[]> {
+  process.kill(server.pid, "SIGTERM");
+  await eventually(() => server.output().includes('"msg":"draining"'));
+  process.kill(server.pid, "SIGTERM");
+  const ended = await server.exited;
+  return ended === 1 ? [] : [{ invariant: "drains", sentence: `a second SIGTERM ended it with ${ended}` }];
+}

@@ -1,0 +1,59 @@
+import { readFileSync } from "node:fs";
+import type { ChannelOptions } from "@grpc/grpc-js";
+import { eventually } from "../../test/support/eventually.ts";
+import type { ServerProcess } from "../../test/support/process.ts";
+import type { Broken } from "./drill.ts";
+import type { Load } from "./load.ts";
+import { portsOf } from "./ports.ts";
+import type { World } from "./world.ts";
+
+/** Servers on one database, each of which another one may replace at the same addresses. */
+export interface Fleet {
+  /** All of their gRPC doors, for one channel. */
+  readonly target: string;
+  servers(): readonly ServerProcess[];
+  /** SIGTERM, its end, and a new one in its place that is ready. @returns what the old one ended with. */
+  restart(index: number, env?: Readonly<Record<string, string>>): Promise<number | NodeJS.Signals>;
+}
+
+/** Of a fleet: connections for all callers, so that nobody is sent away for having waited on a slow machine. */
+const ROOMY = { KEYTURN_DRAIN_GRACE: "1s", KEYTURN_DATABASE_CONNECTIONS_MAX: "16" };
+
+/** A client of all of them, as it is told to be. */
+export const publishedChannel = (): ChannelOptions => ({
+  "grpc.service_config": readFileSync("service_config.json", "utf8"),
+});
+
+export async function startFleet(
+  world: World,
+  count: number,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Fleet> {
+  const start = async (more: Readonly<Record<string, string>> = {}) => {
+    const server = await world.serve({ ...ROOMY, ...env, ...more });
+    await eventually(async () => (await fetch(`http://${server.addresses.admin}/readyz`)).ok);
+    return server;
+  };
+  const servers = await Promise.all(Array.from({ length: count }, () => start()));
+  return {
+    target: `ipv4:${servers.map(({ addresses }) => addresses.grpc).join(",")}`,
+    servers: () => servers,
+    async restart(index, more) {
+      const old = servers[index] as ServerProcess;
+      const ended = await old.stop();
+      servers[index] = await start({ ...portsOf(old.addresses), ...more });
+      return ended;
+    },
+  };
+}
+
+/** What went wrong where nothing may: a call that failed, or a server that did not end as it should. */
+export function drainFaults(load: Load, ends: readonly (number | NodeJS.Signals)[]): Broken[] {
+  const broken: Broken[] = ends
+    .filter((ended) => ended !== 0)
+    .map((ended) => ({ invariant: "drains", sentence: `a server ended with ${ended}` }));
+  const failed = load.failed();
+  if (failed > 0)
+    broken.push({ invariant: "drains", sentence: `${failed}: ${JSON.stringify(load.tally())}` });
+  return broken;
+}
