@@ -10,15 +10,22 @@ if (major < 22 || (major === 22 && minor < 18) || (major === 23 && minor < 6)) {
   process.exit(1);
 }
 // A server takes half of the memory when each of libuv's threads does not keep the 19 MiB of a hash in an arena of its own,
-// and when the start does not leave V8 a young generation of 64 MiB. Both can be said to a process only as it starts, so a
-// server starts itself anew in its own place, where the system can do that. Whoever sets MALLOC_ARENA_MAX, or the size in
-// NODE_OPTIONS (docs/operations.md, "Memory"), has decided himself.
+// when what a hash took goes back to the system as it ends, and when the start does not leave V8 a young generation of 64 MiB.
+// That memory is asked for in huge pages, where the kernel has them (glibc 2.35): to have it back in small ones takes up to
+// a third of the time of a hash. All this can be said to a process only as it starts, so a server starts itself anew in its
+// own place, where the system can do that. Whoever sets MALLOC_ARENA_MAX, or the size in NODE_OPTIONS (docs/operations.md,
+// "Memory"), has decided himself.
+const ALLOCATION = {
+  MALLOC_MMAP_THRESHOLD_: "8388608",
+  MALLOC_TRIM_THRESHOLD_: "8388608",
+  GLIBC_TUNABLES: "glibc.malloc.hugetlb=1",
+};
 const { env, execArgv, execPath, argv } = process;
 if (argv[2] === "serve" && process.platform === "linux" && process.execve && !env.MALLOC_ARENA_MAX) {
   const isSized = /semi-space/.test(`${env.NODE_OPTIONS} ${execArgv}`);
   const args = [...(isSized ? [] : ["--max-semi-space-size=4"]), ...execArgv, ...argv.slice(1)];
   try {
-    process.execve(execPath, [execPath, ...args], { ...env, MALLOC_ARENA_MAX: "1" });
+    process.execve(execPath, [execPath, ...args], { ...ALLOCATION, ...env, MALLOC_ARENA_MAX: "1" });
   } catch {
     // Node's permissions forbid it. It is an advantage, and no condition.
   }
