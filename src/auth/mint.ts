@@ -34,8 +34,11 @@ export interface MintDeps {
 }
 
 export interface Mint {
-  /** A secret nobody has seen: from the pool at once, or hashed now. Rejects like `Hasher.hash`, or `unavailable` (draining). */
-  take(signal?: AbortSignal): Promise<Minted>;
+  /**
+   * A secret nobody has seen: from the pool at once, or hashed now. Rejects like `Hasher.hash`, or `unavailable` (draining).
+   * @param group whose caller it is, as there.
+   */
+  take(signal?: AbortSignal, group?: string): Promise<Minted>;
   /**
    * Takes back what was neither stored nor shown, so that a refused create costs no hash. Not for a create whose answer
    * was lost: it may be stored. A second time, or a Minted that is not out, is ignored.
@@ -84,9 +87,9 @@ export function createMint(deps: MintDeps): Mint {
   });
 
   /** For a dry pool. Whoever waits here stands in the hasher's queue, ahead of every refill. */
-  const mintNow = async (signal: AbortSignal | undefined): Promise<Minted> => {
+  const mintNow = async (signal: AbortSignal | undefined, group: string | undefined): Promise<Minted> => {
     const { credentialId, secret } = draft();
-    const fresh = minted(credentialId, secret, await hasher.hash(secret, signal));
+    const fresh = minted(credentialId, secret, await hasher.hash(secret, signal, group));
     if (!signal?.aborted) return fresh;
     // The caller went while its hash was made: the next one has the use of it.
     keep(fresh);
@@ -95,10 +98,10 @@ export function createMint(deps: MintDeps): Mint {
 
   filler.wake();
   return {
-    take: async (signal) => {
+    take: async (signal, group) => {
       if (signal?.aborted) throw abortFault(signal);
       if (closed) throw unavailable("draining", DRAINING_RETRY_MS);
-      const taken = pool.pop() ?? (await mintNow(signal));
+      const taken = pool.pop() ?? (await mintNow(signal, group));
       filler.wakeAfter(REFILL_DELAY_MS);
       lent.add(taken);
       return taken;

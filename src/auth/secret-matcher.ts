@@ -8,8 +8,8 @@ export interface SecretMatcher {
   isKnown(secret: string, stored: StoredHash): boolean;
   /** Whether a hash for it runs or waits at this moment, which the next one to ask would share. */
   isChecking(secret: string, stored: StoredHash): boolean;
-  /** Whether the secret matches, by argon2. Rejects like `Hasher.verify`. */
-  matches(secret: string, stored: StoredHash, signal: AbortSignal): Promise<boolean>;
+  /** Whether the secret matches, by argon2. Rejects like `Hasher.verify`, and the group is as there. */
+  matches(secret: string, stored: StoredHash, signal: AbortSignal, group?: string): Promise<boolean>;
   /** Takes the time of a check and matches nothing: for a credential that nobody knows. */
   mismatch(secret: string, signal: AbortSignal): Promise<false>;
 }
@@ -38,12 +38,12 @@ export function createSecretMatcher(
   const nameOf = (secret: string, { secretHash }: StoredHash) => `${secretHash} ${secret}`;
 
   /** Not with the caller's signal: others may wait for the same hash. */
-  function checkOnce(secret: string, stored: StoredHash): Promise<boolean> {
+  function checkOnce(secret: string, stored: StoredHash, group?: string): Promise<boolean> {
     const name = nameOf(secret, stored);
     const running = checking.get(name);
     if (running !== undefined) return running;
     const check = hasher
-      .verify(stored.secretHash, secret)
+      .verify(stored.secretHash, secret, undefined, group)
       .then((isMatch) => {
         if (isMatch) verified.add(secret, stored);
         return isMatch;
@@ -56,9 +56,9 @@ export function createSecretMatcher(
   return {
     isKnown: (secret, stored) => verified.has(secret, stored),
     isChecking: (secret, stored) => checking.has(nameOf(secret, stored)),
-    async matches(secret, stored, signal) {
+    async matches(secret, stored, signal, group) {
       if (signal.aborted) throw abortFault(signal);
-      return waitFor(checkOnce(secret, stored), signal);
+      return waitFor(checkOnce(secret, stored, group), signal);
     },
     async mismatch(secret, signal) {
       const secretHash = await waitFor(decoyHash(), signal);

@@ -1,5 +1,5 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
-import type { AddressInfo, Server } from "node:net";
+import type { AddressInfo, Server, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { keepConnections } from "./http-connections.ts";
 import { asHttp1, createListener } from "./http-listener.ts";
@@ -56,12 +56,14 @@ export async function openHttpServer(options: HttpServerOptions): Promise<OpenHt
   const listener = createListener(options, (req, res) => {
     const { socket } = req;
     if (req.httpVersionMajor === 1) {
+      if (!takesTurn(socket, res)) return void socket.destroy();
       connections.answering(socket, res);
       if (windingDown || connections.isOutdated(socket)) res.setHeader("connection", "close");
     }
     void options.onRequest(asHttp1(req), res);
   });
   const connections = keepConnections(listener);
+  const takesTurn = boundTurns();
   let windingDown = false;
   listener.on("clientError", (err: NodeJS.ErrnoException, socket: Duplex) => {
     const isReadable = socket.writable && err.code !== "ECONNRESET";
@@ -84,6 +86,24 @@ export async function openHttpServer(options: HttpServerOptions): Promise<OpenHt
       windingDown = true;
       return connections.close(timeoutMs);
     },
+  };
+}
+
+/** As many as HTTP/2 has of streams on a connection. */
+const UNANSWERED_MAX = 100;
+
+/**
+ * Whether one more request of a connection may wait for its answer. One packet may have brought two thousand, which would
+ * all be worked on before anybody else has his turn; clients that send their requests ahead of the answers send a few.
+ */
+function boundTurns(): (socket: Socket, res: ServerResponse) => boolean {
+  const unanswered = new WeakMap<Socket, number>();
+  return (socket, res) => {
+    const count = (unanswered.get(socket) ?? 0) + 1;
+    if (count > UNANSWERED_MAX || socket.destroyed) return false;
+    unanswered.set(socket, count);
+    res.once("close", () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
+    return true;
   };
 }
 

@@ -180,7 +180,9 @@ async function matchOf(
   guesses.count();
   const { signal: never } = new AbortController();
   const hashed: Promise<boolean> =
-    stored === undefined ? matcher.mismatch(secret, never) : matcher.matches(secret, stored, never);
+    stored === undefined
+      ? matcher.mismatch(secret, never)
+      : matcher.matches(secret, stored, never, found?.principal.organizationId);
   // None that was right is a guess, nor one that found no room.
   void hashed.then((isMatch) => isMatch && guesses.giveBack(), guesses.giveBack);
   return (await waitFor(hashed, signal)) ? "match" : "mismatch";

@@ -40,7 +40,7 @@ export async function issue(
     return { ...outcome.value, clientSecret: undefined };
   }
   const key = keyOf(deps, ctx, wanted);
-  const minted = await deps.mint.take(ctx.signal);
+  const minted = await deps.mint.take(ctx.signal, ctx.caller.organizationId);
   const outcome = await store(partsOf(minted, key)).catch((err: unknown) => {
     if (isCertainlyUnwritten(err)) deps.mint.giveBack(minted);
     throw err;
