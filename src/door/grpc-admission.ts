@@ -1,4 +1,4 @@
-import type { DescMethodUnary } from "@bufbuild/protobuf";
+import type { DescMethod, DescMethodUnary } from "@bufbuild/protobuf";
 import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 import { type Fault, FaultError } from "../domain/fault.ts";
 import type { Call } from "../rpc/call.ts";
@@ -10,23 +10,22 @@ import { readClientCertificate } from "./client-certificate.ts";
 import { answer, faultOfStatus } from "./grpc-status.ts";
 import { TIMEOUT_HEADER } from "./http2-server.ts";
 
-export const pathOf = (method: DescMethodUnary) => `/${method.parent.typeName}/${method.name}`;
+export const pathOf = (method: DescMethod) => `/${method.parent.typeName}/${method.name}`;
 
 /**
  * Runs when the headers of a call have come, before any of its body is asked for: a caller who is refused by his token
- * is answered at once, and a body that never comes ends with the call's deadline. What is no call of ours goes to `others`.
+ * is answered at once, and a body that never comes ends with the call's deadline. Health and reflection ask for no token.
  */
 export function admission(
   kernel: Kernel,
   calls: WeakMap<Metadata, Call>,
   clientAddressOf: ClientAddressOf,
   messageBytesMax: number,
-  others: ServerInterceptor,
 ): ServerInterceptor {
   const methods = new Map(kernel.methods.map((method) => [pathOf(method), method]));
   return (definition, stream) => {
     const method = methods.get(definition.path);
-    if (method === undefined) return others(definition, stream);
+    if (method === undefined) return new ServerInterceptingCall(stream);
     let call: Call | undefined;
     let isRefused = false;
     const send = stream.sendStatus.bind(stream);

@@ -45,7 +45,7 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<OpenDoor> 
   const calls = new WeakMap<Metadata, Call>();
   const health = createHealth([...new Set(kernel.methods.map(({ parent }) => parent.typeName))], readiness);
   const server = new Server({
-    interceptors: [admission(kernel, calls, clientAddressOf, options.messageBytesMax, health.interceptor)],
+    interceptors: [admission(kernel, calls, clientAddressOf, options.messageBytesMax)],
     "grpc.max_receive_message_length": options.messageBytesMax,
     "grpc.max_concurrent_streams": options.concurrentStreamsMax,
     "grpc.keepalive_time_ms": 60_000,
