@@ -24,8 +24,8 @@ import {
 import type { Target } from "./support/target.ts";
 
 const RESULT = "bench/RESULT";
-const FULL = { quick: false, rounds: 3, durationMs: 5_000, warmUpMsMax: 5_000 };
-const QUICK = { quick: true, rounds: 3, durationMs: 1_500, warmUpMsMax: 2_000 };
+const FULL = { quick: false, isShort: false, rounds: 3, durationMs: 5_000, warmUpMsMax: 5_000 };
+const QUICK = { quick: true, isShort: false, rounds: 3, durationMs: 1_500, warmUpMsMax: 2_000 };
 /** A target that hangs is one that failed. */
 const TARGET_MS_MAX = 600_000;
 const LONG_TARGET_MS_MAX = 3_600_000;
@@ -102,7 +102,7 @@ async function main(): Promise<number> {
   if (others > OTHERS_MAX)
     process.stdout.write(`others have ${(others * 100).toFixed(0)} % of the machine: too much to judge\n`);
   // Short rounds show that everything runs; their values are worth nothing.
-  const length = flags.quick ? QUICK : flags.short ? { ...QUICK, quick: false } : FULL;
+  const length = flags.quick ? QUICK : flags.short ? { ...QUICK, quick: false, isShort: true } : FULL;
   await using ground = await prepareGround(length);
   const outcomes: Outcome[] = [];
   for (const target of targets) {

@@ -33,6 +33,8 @@ export interface BenchServer {
 /** One PostgreSQL with `fsync` on and one issuer for the whole run; what a target starts by it ends with the target. */
 export interface Bench {
   readonly quick: boolean;
+  /** Only to see that everything runs. */
+  readonly isShort: boolean;
   readonly postgresPid: number;
   readonly issuerUrl: string;
   /** So many round trips of an interleaved run, so long each. */
@@ -60,6 +62,7 @@ export interface Ground extends AsyncDisposable {
 
 export interface Length {
   readonly quick: boolean;
+  readonly isShort: boolean;
   readonly rounds: number;
   readonly durationMs: number;
   readonly warmUpMsMax: number;

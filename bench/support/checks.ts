@@ -5,6 +5,7 @@ import type { Bench, BenchServer } from "./bench.ts";
 import { runGrpcLoad } from "./grpc-load.ts";
 import { postRequest, runHttpLoad } from "./http-load.ts";
 import type { Peer } from "./peers.ts";
+import { callRest, issue } from "./rest.ts";
 import type { Contender } from "./turns.ts";
 
 export const CREDENTIALS = 100;
@@ -19,25 +20,24 @@ export interface Checked {
 }
 
 /** A service account with as many secrets as are checked in turn. */
-export async function givenSecrets(bench: Bench, { http }: BenchServer): Promise<Checked> {
+export async function givenSecrets(bench: Bench, server: BenchServer): Promise<Checked> {
   const token = await bench.token(ORGANIZATION);
-  const post = async (path: string, body: object) => {
-    const res = await fetch(`http://${http}/v1/regions/global/iam${path}`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-      body: JSON.stringify(body),
-    });
-    if (!res.ok) throw new Error(await res.text());
-    return (await res.json()) as { clientSecret: string };
-  };
-  await post("/service-accounts", { id: ACCOUNT, displayName: "Bench", roles: ["a", "b"] });
+  const account = { id: ACCOUNT, displayName: "Bench", roles: ["a", "b"] };
+  await callRest(server, token, ["POST", "/service-accounts"], account);
   const secrets: string[] = [];
-  while (secrets.length < CREDENTIALS)
-    secrets.push((await post(`/service-accounts/${ACCOUNT}/credentials`, {})).clientSecret);
+  while (secrets.length < CREDENTIALS) secrets.push((await issue(server, token, ACCOUNT)).clientSecret);
   return { token, secrets };
 }
 
-const VERIFY = "/keyturn.v1.VerificationService/VerifyCredential";
+export const verifyMessage = (clientSecret: string): Buffer =>
+  Buffer.from(
+    toBinary(VerifyCredentialRequestSchema, create(VerifyCredentialRequestSchema, { clientSecret })),
+  );
+
+export const VERIFY = "/keyturn.v1.VerificationService/VerifyCredential";
+
+/** The answer is a principal, which is its field 1, and no refusal. */
+export const isPrincipal = (message: Buffer): boolean => message[0] === 0x0a;
 
 /** VerifyCredential over gRPC, or what stands in its place at that address. */
 export function verifyOverGrpc(
@@ -50,12 +50,8 @@ export function verifyOverGrpc(
     callers: 64,
   },
 ): Contender {
-  const messages = secrets.map((clientSecret) =>
-    Buffer.from(
-      toBinary(VerifyCredentialRequestSchema, create(VerifyCredentialRequestSchema, { clientSecret })),
-    ),
-  );
-  const load = { address, path: VERIFY, messages, token, connections, callers };
+  const messages = secrets.map(verifyMessage);
+  const load = { address, path: VERIFY, messages, token, isWanted: isPrincipal, connections, callers };
   const coldAnswers = secrets.length * connections;
   return { name, serverPid, coldAnswers, run: (durationMs) => runGrpcLoad(load, durationMs) };
 }

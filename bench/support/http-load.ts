@@ -25,6 +25,13 @@ export function postRequest(
   return Buffer.from(`${lines.join("\r\n")}\r\n\r\n${body}`);
 }
 
+/** An HTTP/1.1 GET, byte by byte. */
+export function getRequest(url: string, path: string, headers: Readonly<Record<string, string>>): Buffer {
+  const fields = Object.entries({ host: new URL(url).host, ...headers });
+  const lines = [`GET ${path} HTTP/1.1`, ...fields.map(([name, value]) => `${name}: ${value}`)];
+  return Buffer.from(`${lines.join("\r\n")}\r\n\r\n`);
+}
+
 /** Closed loop: each connection sends its next request as soon as it has the answer to the last. */
 export async function runHttpLoad(load: HttpLoad, durationMs: number): Promise<LoadResult> {
   const until = performance.now() + durationMs;

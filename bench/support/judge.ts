@@ -21,7 +21,7 @@ export function judge(row: Row, others: number, isQuick: boolean): Verdict {
   const isUpper = bound.atMost !== undefined;
   if (isQuick) return keeps(median, isUpper, limitOf(bound, true)) ? "met" : "missed";
   const isScattered = row.unit === "×" && max > min * (row.spreadMax ?? SPREAD_MAX);
-  if (others > OTHERS_MAX || isScattered) return "not judged: noisy";
+  if (row.isCount !== true && (others > OTHERS_MAX || isScattered)) return "not judged: noisy";
   if (keeps(median, isUpper, limitOf(bound, false))) return "met";
   return bound.firstGoal !== undefined && keeps(median, isUpper, bound.firstGoal)
     ? "first goal met"

@@ -51,7 +51,7 @@ export function linesOf(outcome: Outcome, quick: boolean): string {
   const lines = outcome.rows.map(
     (row) =>
       `   ${row.what} / ${row.against}\n      ${valuesText(row)}, wanted ${boundText(row, quick)}: ${verdictOf(outcome, row, quick)}` +
-      `   (${row.ours}; ${row.theirs})${row.cpu === undefined ? "" : `   CPU ms each ${row.cpu}`}\n`,
+      `${row.ours === "" ? "" : `   (${row.ours}; ${row.theirs})`}${row.cpu === undefined ? "" : `   CPU ms each ${row.cpu}`}\n`,
   );
   return `${lines.join("")}   ${Math.round(outcome.tookMs / 1000)} s, others had ${percent(outcome.others)} of the machine\n`;
 }

@@ -22,6 +22,8 @@ export interface Row {
   readonly values: readonly number[];
   /** Of the values: "×" for a ratio. */
   readonly unit: "×" | "%" | "ms" | "MiB" | "";
+  /** Of what is counted and takes no time: no noise can change it, so that it is judged however busy the machine is. */
+  readonly isCount?: boolean;
   /** Absent where the row is there to be read, such as a physical limit. */
   readonly bound?: Bound;
   /** The greatest over the least of the values from which on they say nothing. Default 1.5; of no use for what is not a ratio. */

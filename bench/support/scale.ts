@@ -1,0 +1,33 @@
+import type { BenchDatabase } from "./bench.ts";
+
+export interface Scale {
+  readonly accounts: number;
+  readonly organizations: number;
+}
+
+const CREDENTIALS_OF_ACCOUNT = 5;
+const HASH = `$argon2id$v=19$m=19456,t=2,p=1$${"c".repeat(22)}$${"h".repeat(43)}`;
+
+/**
+ * So many accounts `sa-1`, `sa-2` and so on with five credentials each. Neighbours are of different organizations, so that
+ * those of one lie all over the table, as they come to lie in life.
+ */
+export async function givenRows({ sql }: BenchDatabase, { accounts, organizations }: Scale): Promise<void> {
+  await sql`
+    insert into keyturn.organizations (id) select 'org-' || n from generate_series(1, ${organizations}::int) n`;
+  await sql`
+    insert into keyturn.service_accounts (organization_id, id, display_name, scope_id, created_by, created_at)
+    select 'org-' || 1 + (n - 1) % ${organizations}::int, 'sa-' || n, 'Bench', 'org-' || 1 + (n - 1) % ${organizations}::int, 'bench',
+           clock_timestamp() - interval '1 year' + n * interval '1 second'
+      from generate_series(1, ${accounts}::int) n`;
+  for (let turn = 1; turn <= CREDENTIALS_OF_ACCOUNT; turn += 1)
+    await sql`
+      insert into keyturn.credentials
+        (organization_id, service_account_id, id, secret_hash, hint, created_by, created_at, expires_at)
+      select 'org-' || 1 + (n - 1) % ${organizations}::int, 'sa-' || n, 'cred-' || substr(md5(n || '-' || ${turn}::int), 1, 20), ${HASH},
+             'hint', 'bench', clock_timestamp() - interval '300 days' + n * interval '1 second',
+             clock_timestamp() + interval '60 days' + n * interval '1 second'
+        from generate_series(1, ${accounts}::int) n`;
+  await sql`vacuum analyze keyturn.organizations, keyturn.service_accounts, keyturn.credentials`;
+  await sql`checkpoint`;
+}
