@@ -1,7 +1,10 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { text as readAll } from "node:stream/consumers";
+import { isatty } from "node:tty";
+import { EXIT } from "./cli/exit-code.ts";
 import { createProgram } from "./cli/program.ts";
+import { isDiscarded, OutputError, writeWhole } from "./cli/standard-output.ts";
 import { isProduction, readConfig } from "./config.ts";
 import { readDatabaseUrl, readRootKeys } from "./config-commands.ts";
 import { defectFields } from "./observability/log.ts";
@@ -28,6 +31,16 @@ function watchParent(end: () => void): void {
 }
 
 const PARENT_CHECK_INTERVAL_MS = 250;
+const [STDIN, STDOUT, STDERR] = [0, 1, 2];
+
+/** What cannot be said there can be said nowhere: the exit code has to do. */
+function sayError(text: string): void {
+  try {
+    writeWhole(STDERR, text);
+  } catch (err) {
+    if (!(err instanceof OutputError)) throw err;
+  }
+}
 
 const program = createProgram({
   production: isProduction(process.env),
@@ -36,12 +49,13 @@ const program = createProgram({
   databaseUrl: (exitCode) => orExit(readDatabaseUrl(process.env), exitCode).databaseUrl,
   rootKeys: (exitCode) => orExit(readRootKeys(process.env, deps), exitCode).rootKeys,
   env: process.env,
-  out: (text) => void process.stdout.write(text),
-  err: (text) => void process.stderr.write(text),
+  out: (text) => writeWhole(STDOUT, text),
+  err: sayError,
+  isOutDiscarded: () => isDiscarded(STDOUT),
   readInput: () => readAll(process.stdin),
-  isTerminal: process.stdout.isTTY === true,
-  isErrTerminal: process.stderr.isTTY === true,
-  isInputTerminal: process.stdin.isTTY === true,
+  isTerminal: isatty(STDOUT),
+  isErrTerminal: isatty(STDERR),
+  isInputTerminal: isatty(STDIN),
   exit: (code) => process.exit(code),
   onSignal: (signals, handler) => {
     for (const signal of signals) process.on(signal, () => handler(signal));
@@ -49,12 +63,6 @@ const program = createProgram({
   onParentGone: (handler) => {
     if (process.env["npm_lifecycle_event"] !== undefined) watchParent(handler);
   },
-});
-
-// Whoever reads the output may have seen enough, as head(1) has.
-process.stdout.on("error", (err: NodeJS.ErrnoException) => {
-  if (err.code !== "EPIPE") throw err;
-  process.exit();
 });
 
 // Not the message: what a driver throws may quote a row. The exit hook of the embedded database still runs.
@@ -68,8 +76,8 @@ for (const event of ["uncaughtException", "unhandledRejection"] as const) {
 try {
   process.exitCode = await program(process.argv);
 } catch (err) {
-  process.stderr.write(`keyturn: ${err instanceof Error ? err.message : String(err)}\n`);
-  process.exitCode = 1;
+  sayError(`keyturn: ${err instanceof Error ? err.message : String(err)}\n`);
+  process.exitCode = err instanceof OutputError ? EXIT.unknown : EXIT.no;
 }
 // Whatever still holds the event loop (a socket to a silent peer) must not keep an ended service alive.
 process.exit();

@@ -10,6 +10,7 @@ import { showProgress } from "./progress.ts";
 import { type RpcCommand, sendsSecret } from "./rpc-command.ts";
 import { requestOf } from "./rpc-request.ts";
 import { NO_SECRET, openSecretSink, type SecretOptions } from "./secret-sink.ts";
+import { OutputError } from "./standard-output.ts";
 import type { Terminal } from "./terminal.ts";
 
 type Options = ConnectionOptions &
@@ -56,6 +57,7 @@ export async function runRpc(
       terminal.err(`keyturn: ${err.message}\n`);
       return EXIT.unknown;
     }
+    if (err instanceof OutputError && err.isReaderGone && row.columns !== undefined) return EXIT.yes;
     if (!(err instanceof KeyturnError)) throw err;
     terminal.err(options.output === "json" ? failureJson(err) : failureText(err));
     return err.isRefusal && !row.verifies ? EXIT.no : EXIT.unknown;
@@ -79,6 +81,10 @@ function verdictOf(answer: JsonObject): readonly [JsonObject, number] {
 async function runIssue(run: Run): Promise<number> {
   const { terminal, options, request } = run;
   const sink = options.validateOnly ? NO_SECRET : openSecretSink(options);
+  if (sink.isShown && terminal.isOutDiscarded())
+    throw new UsageError(
+      "--show-secret: standard output is closed or the null device, and a secret is shown once",
+    );
   const again = `--request-id ${String(request["requestId"])}`;
   try {
     const answer = await answered(run, request);
@@ -92,7 +98,7 @@ async function runIssue(run: Run): Promise<number> {
     // The credential may be there all the same, and its secret can be had for ten minutes by asking in the same words.
     const isOpen = !(err instanceof KeyturnError && err.isRefusal);
     if (isOpen) terminal.err(`keyturn: to ask for the same answer again, add ${again}\n`);
-    if (err instanceof Error && "code" in err && !(err instanceof KeyturnError))
+    if (err instanceof Error && "code" in err && !(err instanceof KeyturnError || err instanceof OutputError))
       throw new UsageError(`the secret could not be written (${String(err.code)})`);
     throw err;
   } finally {

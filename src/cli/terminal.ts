@@ -15,8 +15,11 @@ export interface Terminal {
   rootKeys(exitCode?: number): Foundations["rootKeys"];
   /** The variables as they stand, for what has to say what is wrong with them, and for addresses and tokens of callers. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** @throws OutputError when it did not come out. */
   out(text: string): void;
   err(text: string): void;
+  /** Whether nobody will ever read what goes out. */
+  isOutDiscarded(): boolean;
   /** All of standard input. */
   readInput(): Promise<string>;
   readonly isTerminal: boolean;

@@ -41,6 +41,7 @@ export async function runProgram(args: readonly string[], options: ProgramOption
     err: (text) => {
       err += text;
     },
+    isOutDiscarded: () => false,
     readInput: async () => options.input ?? "",
     isTerminal: options.isTerminal ?? false,
     isErrTerminal: options.isErrTerminal ?? false,
