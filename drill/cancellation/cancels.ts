@@ -34,6 +34,13 @@ export const drill: Drill = {
       from: "await canceller?.(query).catch(() => {});",
       to: "await canceller;",
     },
+    {
+      name: "a deadline that nobody watches",
+      breaks: "heard",
+      file: "src/rpc/call.ts",
+      from: "setTimeout(expire, deadlineAt - startedAt)",
+      to: "setTimeout(expire, 3_600_000)",
+    },
   ],
   run: (run) => {
     const beside = async ({ cluster }: Scene["world"]) => ({
@@ -107,13 +114,18 @@ async function leaveAtTheLock(
   const call = rpc.call(createCredential, { serviceAccountId }, { token, timeoutMs, signal: caller.signal });
   await eventually(isWaiting);
   if (how === "cancel") caller.abort();
-  await call;
+  const answer = await call;
   const since = performance.now();
   while ((await isWaiting()) && performance.now() - since < PUNCTUAL_MS_MAX) await delay(5);
   const tookMs = performance.now() - since;
   const broken: Broken[] = [];
   if (await isWaiting())
     broken.push({ invariant: "punctual", sentence: `after a ${how} the statement goes on` });
+  if (how === "deadline" && !("failure" in answer && answer.failure.code === Code.DeadlineExceeded))
+    broken.push({
+      invariant: "heard",
+      sentence: "a deadline that passed at a lock was told as something else",
+    });
   await holder.unsafe("rollback");
   await holder.end({ timeout: 1 });
   return { broken, tookMs };

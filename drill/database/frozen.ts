@@ -1,7 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Drill } from "../support/drill.ts";
+import type { Broken, Drill } from "../support/drill.ts";
 import { underLoad } from "../support/under-load.ts";
 
+/** Twice as long as a silent database is waited for. */
+const DEADLINE_MS = 10_000;
 /** At least; until each of those who called before has heard. */
 const FROZEN_MS = { quick: 3_000, full: 10_000 };
 
@@ -10,16 +12,16 @@ export const drill: Drill = {
   invariants: ["kept", "explained", "gone", "audited", "truthful", "heard", "recovers", "released"],
   bugs: [
     {
-      name: "a deadline that nobody watches",
+      name: "a silent database that is waited for until the deadline",
       breaks: "heard",
-      file: "src/rpc/call.ts",
-      from: "setTimeout(expire, deadlineAt - startedAt)",
-      to: "setTimeout(expire, 3_600_000)",
+      file: "src/storage/call-statement.ts",
+      from: "const SILENCE_MS_MAX = 5_000;",
+      to: "const SILENCE_MS_MAX = 3_600_000;",
     },
   ],
   skip: () => (process.platform === "win32" ? "needs the signals of POSIX" : undefined),
   run: (run) =>
-    underLoad(run, {}, async ({ world, load, recovered }) => {
+    underLoad(run, { timeoutMs: DEADLINE_MS }, async ({ world, load, recovered }) => {
       const frozenMs = run.quick ? FROZEN_MS.quick : FROZEN_MS.full;
       const rows = await world.sql<{ pid: number }[]>`
         select pid from pg_stat_activity where application_name = 'keyturn'`;
@@ -37,7 +39,15 @@ export const drill: Drill = {
       await delay(Math.max(0, frozenMs - heardMs));
       resume();
       await recovered();
+      const { "DEADLINE_EXCEEDED (in doubt)": late = 0, "DATABASE_UNAVAILABLE (in doubt)": told = 0 } =
+        load.tally();
+      const broken: Broken[] =
+        late <= told ? [] : [{ invariant: "heard", sentence: `${late} heard by their deadline alone` }];
       const seconds = (Math.max(frozenMs, heardMs) / 1000).toFixed(1);
-      return { did: `stopped for ${seconds} s`, figures: `all heard within ${Math.round(heardMs)} ms` };
+      return {
+        did: `stopped for ${seconds} s`,
+        broken,
+        figures: `all heard within ${Math.round(heardMs)} ms`,
+      };
     }),
 };

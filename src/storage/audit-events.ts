@@ -2,6 +2,7 @@ import { type AuditEvent, type AuditEventFilter, isOfServiceAccount } from "../d
 import type { CallContext } from "../domain/call-context.ts";
 import { organizationNotFound } from "../domain/fault.ts";
 import type { Page, PageRequest, PageStart } from "../domain/page.ts";
+import { runOfCall } from "./call-statement.ts";
 import type { Database } from "./database.ts";
 import type { Sql } from "./lane.ts";
 import { type ListingRow, offsetOf, rowsWanted, toPage } from "./listing.ts";
@@ -20,7 +21,9 @@ export function openAuditEvents(db: Database): AuditEvents {
   return {
     async list(ctx, filter, page) {
       const { organizationId } = ctx.caller;
-      const rows = await db.run<EventRow>(ctx.signal, (sql) => eventList(sql, organizationId, filter, page));
+      const rows = await runOfCall<EventRow>(db, ctx.signal, (sql) =>
+        eventList(sql, organizationId, filter, page),
+      );
       const [first] = rows;
       if (first?.organization_status === "deleted") throw organizationNotFound(organizationId);
       const view =

@@ -2,6 +2,7 @@ import type { CallContext } from "../domain/call-context.ts";
 import type { Credential, CredentialFilter, CredentialStatus } from "../domain/credential.ts";
 import { serviceAccountNotFound } from "../domain/fault.ts";
 import type { Page, PageRequest } from "../domain/page.ts";
+import { runOfCall } from "./call-statement.ts";
 import { toCredential } from "./credential-facts.ts";
 import type { Database } from "./database.ts";
 import type { Sql } from "./lane.ts";
@@ -24,7 +25,7 @@ export async function listCredentials(
   filter: CredentialFilter,
   page: PageRequest,
 ): Promise<Page<Credential>> {
-  const rows = await db.run<CredentialRow>(ctx.signal, (sql) =>
+  const rows = await runOfCall<CredentialRow>(db, ctx.signal, (sql) =>
     credentialList(sql, ctx.caller.organizationId, serviceAccountId, filter, page),
   );
   const [first] = rows;

@@ -7,6 +7,7 @@ import type {
   PolicyUpdate,
   PolicyViolation,
 } from "../domain/policy.ts";
+import { runOfCall } from "./call-statement.ts";
 import { boundsRow } from "./credential-arguments.ts";
 import { optionalInstant } from "./credential-facts.ts";
 import type { Database } from "./database.ts";
@@ -28,7 +29,8 @@ export function openCredentialPolicies(db: Database, bounds: CredentialPolicy): 
   return {
     async get(ctx) {
       const { organizationId } = ctx.caller;
-      const [row] = await db.run<{ status: string | null; facts: Facts }>(
+      const [row] = await runOfCall<{ status: string | null; facts: Facts }>(
+        db,
         ctx.signal,
         (sql) => sql`
           select o.status, keyturn.policy_facts(o, ${boundsRow(sql, bounds)}) as facts

@@ -9,6 +9,7 @@ import type {
 import { credentialNotFound, serviceAccountNotFound } from "../domain/fault.ts";
 import type { Page, PageRequest } from "../domain/page.ts";
 import type { CredentialPolicy } from "../domain/policy.ts";
+import { runOfCall } from "./call-statement.ts";
 import {
   boundsRow,
   claimRow,
@@ -112,7 +113,8 @@ export function openCredentials(db: Database, policy: CredentialPolicy): Credent
         toRevocation,
       ),
     async get(ctx, serviceAccountId, id) {
-      const [row] = await db.run<{ account_id: string; item: Facts | null }>(
+      const [row] = await runOfCall<{ account_id: string; item: Facts | null }>(
+        db,
         ctx.signal,
         (sql) => sql`
           select a.id as account_id, to_jsonb(s) as item

@@ -1,6 +1,7 @@
 import type postgres from "postgres";
 import type { CallContext } from "../domain/call-context.ts";
 import { type Fault, FaultError } from "../domain/fault.ts";
+import { runOfCall } from "./call-statement.ts";
 import type { Database } from "./database.ts";
 import type { Sql } from "./lane.ts";
 import { type Facts, refusalOf } from "./refusal.ts";
@@ -39,7 +40,8 @@ export async function mutate<Value>(
   const { ctx } = subject;
   // The statement is composed once it has a connection, which takes time off its budget.
   const writeUntil = performance.now() + ctx.budgetMs();
-  const [row] = await db.run<OutcomeRow>(
+  const [row] = await runOfCall<OutcomeRow>(
+    db,
     ctx.signal,
     (sql) => {
       const budgetMs = Math.max(0, Math.floor(writeUntil - performance.now()));

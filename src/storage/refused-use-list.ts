@@ -2,6 +2,7 @@ import type { CallContext } from "../domain/call-context.ts";
 import type { RefusedUse } from "../domain/credential.ts";
 import { serviceAccountNotFound } from "../domain/fault.ts";
 import type { Page, PageRequest } from "../domain/page.ts";
+import { runOfCall } from "./call-statement.ts";
 import type { Database } from "./database.ts";
 import type { Sql } from "./lane.ts";
 import { type ListingRow, offsetOf, positionOutlived, rowsWanted, toPage } from "./listing.ts";
@@ -21,7 +22,7 @@ export async function listRefusedUses(
   serviceAccountId: string,
   page: PageRequest,
 ): Promise<Page<RefusedUse>> {
-  const rows = await db.run<UseRow>(ctx.signal, (sql) =>
+  const rows = await runOfCall<UseRow>(db, ctx.signal, (sql) =>
     useList(sql, ctx.caller.organizationId, serviceAccountId, page),
   );
   const [first] = rows;

@@ -9,6 +9,7 @@ import type {
   ServiceAccountScope,
   ServiceAccountStatus,
 } from "../domain/service-account.ts";
+import { runOfCall } from "./call-statement.ts";
 import { optionalInstant } from "./credential-facts.ts";
 import type { Database } from "./database.ts";
 import type { Sql } from "./lane.ts";
@@ -79,7 +80,8 @@ export function openServiceAccounts(db: Database): ServiceAccounts {
         }),
       ),
     async get(ctx, id) {
-      const [row] = await db.run<{ item: Facts }>(
+      const [row] = await runOfCall<{ item: Facts }>(
+        db,
         ctx.signal,
         (sql) => sql`
           select to_jsonb(s) as item
@@ -91,7 +93,7 @@ export function openServiceAccounts(db: Database): ServiceAccounts {
     },
     async list(ctx, filter, page) {
       const { organizationId } = ctx.caller;
-      const rows = await db.run<AccountRow>(ctx.signal, (sql) =>
+      const rows = await runOfCall<AccountRow>(db, ctx.signal, (sql) =>
         accountList(sql, organizationId, filter, page),
       );
       if (rows[0]?.organization_status === "deleted") throw organizationNotFound(organizationId);
