@@ -102,7 +102,10 @@ const VARIABLES: readonly Misconfiguration[] = [
     KEYTURN_OIDC_ISSUERS: "https://a",
   }),
   wrong("proxies anywhere", "trusted_proxies", "KEYTURN_TRUSTED_PROXIES", {
-    KEYTURN_TRUSTED_PROXIES: "10.0.0.0/8,0.0.0.0/0",
+    KEYTURN_TRUSTED_PROXIES: "10.0.0.0/16,0.0.0.0/0",
+  }),
+  warning("a cluster as proxies", "trusted_proxies", "KEYTURN_TRUSTED_PROXIES", {
+    KEYTURN_TRUSTED_PROXIES: "10.0.0.0/8",
   }),
   wrong(
     "a platform's role that organizations have too",

@@ -29,13 +29,14 @@ export function nginxConfiguration({ folder, httpPort, grpcPort, upstream }: Ngi
 export async function givenNginx(
   scope: Scope,
   upstream: NginxPlaces["upstream"],
-): Promise<{ readonly httpUrl: string; readonly grpcAddress: string }> {
+): Promise<{ readonly httpUrl: string; readonly grpcAddress: string; readonly log: string }> {
   const [httpPort = 0, grpcPort = 0] = await freePorts(2);
-  const file = nginxConfiguration({ folder: givenFolder(scope), httpPort, grpcPort, upstream });
+  const folder = givenFolder(scope);
+  const file = nginxConfiguration({ folder, httpPort, grpcPort, upstream });
   const httpUrl = `http://127.0.0.1:${httpPort}`;
   await startEdge(scope, "nginx", ["-c", file, "-g", "daemon off;"], async () => {
     await fetch(httpUrl);
     return true;
   });
-  return { httpUrl, grpcAddress: `127.0.0.1:${grpcPort}` };
+  return { httpUrl, grpcAddress: `127.0.0.1:${grpcPort}`, log: join(folder, "calls.log") };
 }

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { type Scope, scopeOf } from "../cli/keyturn-command.ts";
 import { rest, restCreate } from "../support/clients.ts";
 import { DOORS } from "../support/doors.ts";
+import { eventually } from "../support/eventually.ts";
 import { givenKeyturn } from "../support/keyturn.ts";
 import { freePorts, givenFolder } from "./edge-process.ts";
 import { givenNginx, nginxConfiguration } from "./given-nginx.ts";
@@ -49,6 +51,30 @@ test("nginx hands a request on and an answer back as they are", { skip }, async 
     const [own, through] = [await rest(h, path), await rest(nginx, path)];
     assert.deepEqual([through.status, through.body], [own.status, own.body], path);
   }
+});
+
+test("what nginx logs of a call has the request id that Keyturn logs and answers with, the caller's own if he has one", {
+  skip,
+}, async (t) => {
+  const { h, nginx, id, token } = await behindNginx(scopeOf(t));
+  const ids: (string | null)[] = [];
+  for (const headers of [{}, { "x-request-id": "mine-1" }]) {
+    const res = await rest(nginx, `/v1/regions/global/iam/service-accounts/${id}`, {
+      headers: { authorization: `Bearer ${token}`, ...headers },
+    });
+    ids.push(res.headers.get("x-request-id"));
+  }
+  assert.equal(ids[1], "mine-1");
+  const logged = await eventually(() => {
+    const lines = readFileSync(nginx.log, "utf8").trim().split("\n");
+    const calls = lines.map((line) => JSON.parse(line)).filter(({ path }) => path.endsWith(id));
+    return calls.length === 2 ? calls : undefined;
+  });
+  assert.deepEqual(
+    logged.map(({ request_id }) => request_id),
+    ids,
+  );
+  for (const requestId of ids) assert.ok(h.log().includes(`"request_id":"${requestId}"`), String(requestId));
 });
 
 test("nginx refuses a body that is too large in the form of Keyturn's errors", { skip }, async (t) => {

@@ -58,7 +58,9 @@ test("an alert looks at outcomes and codes that there are", () => {
   const words = (label: string) =>
     alerts.flatMap(({ expr }) => selectorsIn(expr).flatMap(({ labels }) => labels[label]?.split("|") ?? []));
   const source =
-    readFileSync("src/domain/principal.ts", "utf8") + readFileSync("src/service/check-secret.ts", "utf8");
+    readFileSync("src/domain/principal.ts", "utf8") +
+    readFileSync("src/service/check-secret.ts", "utf8") +
+    readFileSync("src/observability/metrics.ts", "utf8");
   for (const outcome of words("outcome")) assert.ok(source.includes(`"${outcome}"`), outcome);
   const codes = ["INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "UNKNOWN"];
   assert.deepEqual([...new Set(words("code"))], codes);

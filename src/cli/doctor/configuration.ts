@@ -58,7 +58,11 @@ const notProduction = (env: Env): Finding =>
 
 function whoIsTrusted(settings: Partial<Settings>): Finding[] {
   const { KEYTURN_TRUSTED_PROXIES: proxies = [] } = settings;
-  const wide = proxies.filter((range) => Number(/\/(\d+)$/.exec(range)?.[1] ?? 128) < PREFIX_MIN);
+  const prefixOf = (range: string) => Number(/\/(\d+)$/.exec(range)?.[1] ?? 128);
+  const wide = proxies.filter((range) => prefixOf(range) < PREFIX_MIN);
+  const broad = proxies.filter(
+    (range) => !wide.includes(range) && prefixOf(range) < (range.includes(":") ? 48 : 16),
+  );
   const [admins, platform] = [
     new Set([...(settings.KEYTURN_ADMIN_ROLES ?? []), ...(settings.KEYTURN_VERIFIER_ROLES ?? [])]),
     settings.KEYTURN_PLATFORM_VERIFIER_ROLES ?? [],
@@ -71,6 +75,14 @@ function whoIsTrusted(settings: Partial<Settings>): Finding[] {
         "KEYTURN_TRUSTED_PROXIES",
         `${range} lets nearly anybody choose the address that he is taken for`,
         "name the addresses of your own proxies",
+      ),
+    ),
+    ...broad.map((range) =>
+      warning(
+        "trusted_proxies",
+        "KEYTURN_TRUSTED_PROXIES",
+        `whoever has an address in ${range} chooses the one that he is taken for, past allowed_cidrs and the throttles`,
+        "name the addresses of your own proxies, if anybody else has one there",
       ),
     ),
     ...shared.map((role) =>
