@@ -9,6 +9,16 @@ if (major < 22 || (major === 22 && minor < 18) || (major === 23 && minor < 6)) {
   );
   process.exit(1);
 }
+// The first process of a container, or of any other PID namespace, gets no signal but those that it takes. What asks a server
+// to end while it is being loaded would be lost, and the container be killed when its time is over.
+if (process.pid === 1)
+  for (const [signal, number] of [
+    ["SIGTERM", 15],
+    ["SIGINT", 2],
+  ])
+    process.on(signal, () => {
+      if (process.listenerCount(signal) === 1) process.exit(128 + number);
+    });
 // A server takes half of the memory when each of libuv's threads does not keep the 19 MiB of a hash in an arena of its own,
 // when what a hash took goes back to the system as it ends, and when the start does not leave V8 a young generation of 64 MiB.
 // That memory is asked for in huge pages, where the kernel has them (glibc 2.35): to have it back in small ones takes up to
