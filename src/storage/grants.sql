@@ -27,6 +27,7 @@ grant execute on function
   keyturn.tell_expiring_credentials,
   keyturn.tell_refused_uses,
   keyturn.claim_events,
+  keyturn.claim_probe,
   keyturn.accept_event,
   keyturn.postpone_event,
   keyturn.give_up_events,

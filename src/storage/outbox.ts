@@ -14,6 +14,8 @@ export interface Backlog {
 export interface Outbox {
   /** Up to so many events that are due, each the first of its queue: nobody else gets one for as long as it is held. */
   claim(eventsMax: number, holdMs: number): Promise<OutboxEvent[]>;
+  /** The one of them to try a receiver with that has failed: it was sent least often. */
+  claimProbe(holdMs: number): Promise<OutboxEvent | undefined>;
   /** An event was accepted. Gives the next of its queue, held; without a hold the next is left to everybody. */
   accept(event: OutboxEvent, holdMs: number | undefined): Promise<OutboxEvent | undefined>;
   /** An event was not accepted, and is due again after the delay. */
@@ -45,6 +47,12 @@ export function openOutbox(db: Pick<Database, "run">): Outbox {
         (sql) => sql`select * from keyturn.claim_events(${eventsMax}, ${milliseconds(holdMs)})`,
       );
       return rows.map(toEvent);
+    },
+    async claimProbe(holdMs) {
+      const [row] = await run<EventRow>(
+        (sql) => sql`select * from keyturn.claim_probe(${milliseconds(holdMs)})`,
+      );
+      return row && toEvent(row);
     },
     async accept({ organizationId, serviceAccountUid, sequence }, holdMs) {
       const hold = holdMs === undefined ? null : milliseconds(holdMs);

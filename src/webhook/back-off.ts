@@ -8,20 +8,21 @@ const RECEIVER_PAUSE_MS_MAX = 60_000;
 export const eventDelayMs = (attempts: number, random: Random): number =>
   jittered(Math.min(1_000 * 2 ** Math.min(attempts - 1, 20), EVENT_DELAY_MS_MAX), random);
 
-/** How a receiver is treated that accepts nothing. */
+/** How a receiver is treated that fails. */
 export interface ReceiverPause {
   /** Milliseconds for which it is to be left alone now. */
   remainingMs(): number;
-  /** Whether it is only being tried whether it accepts again: then one event at a time is enough. */
+  /** Whether it is only being tried whether it lives again: then one event at a time is enough. */
   isProbing(): boolean;
-  accepted(): void;
+  /** It has dealt with an event by itself: it has accepted it, or refused it. */
+  answered(): void;
   /** @param sentAt when the attempt began: those that were sent at the same time are one failure. */
   failed(sentAt: number, retryAfterMs: number | undefined): void;
 }
 
 /**
- * Whatever waits for it, a receiver that is down is asked twice a second at first and once a minute in the end. Its
- * first acceptance ends that.
+ * Whatever waits for it, a receiver that is down is asked twice a second at first and once a minute in the end. The
+ * first event that it deals with ends that.
  * @param now a clock in milliseconds.
  */
 export function createReceiverPause(now: () => number, random: Random): ReceiverPause {
@@ -31,7 +32,7 @@ export function createReceiverPause(now: () => number, random: Random): Receiver
   return {
     remainingMs: () => Math.max(0, until - now()),
     isProbing: () => failures > 0,
-    accepted() {
+    answered() {
       failures = 0;
       until = Number.NEGATIVE_INFINITY;
     },

@@ -1,10 +1,10 @@
 import type { OutboxEvent } from "../domain/event.ts";
 import type { Outbox } from "../storage/outbox.ts";
 import { createReceiverPause, eventDelayMs } from "./back-off.ts";
-import type { AttemptOutcome, Send } from "./sender.ts";
+import type { Attempt, AttemptOutcome, Send } from "./sender.ts";
 
 export interface DeliveryDeps {
-  readonly outbox: Pick<Outbox, "claim" | "accept" | "postpone">;
+  readonly outbox: Pick<Outbox, "claim" | "claimProbe" | "accept" | "postpone">;
   readonly send: Send;
   /** Jitter, 0 ≤ x < 1: `Math.random`. */
   readonly random: () => number;
@@ -41,21 +41,23 @@ export function startDelivery(deps: DeliveryDeps): Delivery {
   const queues = new Set<Promise<void>>();
   let wake = new AbortController();
 
-  async function send(event: OutboxEvent): Promise<boolean> {
+  async function send(event: OutboxEvent): Promise<Attempt> {
     const sentAt = now();
-    const { outcome, retryAfterMs } = await deps.send(event, stopping.signal);
-    if (outcome === "accepted") receiver.accepted();
+    const attempt = await deps.send(event, stopping.signal);
+    const { outcome, retryAfterMs } = attempt;
+    if (outcome === "accepted" || outcome === "refused") receiver.answered();
     else if (!stopping.signal.aborted) receiver.failed(sentAt, retryAfterMs);
     if (outcome === "accepted" || !stopping.signal.aborted) deps.onAttempt(outcome);
-    return outcome === "accepted";
+    return attempt;
   }
 
   async function follow(first: OutboxEvent): Promise<void> {
     let event: OutboxEvent | undefined = first;
     for (let sent = 1; event !== undefined; sent += 1) {
-      if (!(await send(event))) {
-        const delayMs = stopping.signal.aborted ? 0 : eventDelayMs(event.attempts, deps.random);
-        return outbox.postpone(event, delayMs);
+      const { outcome, retryAfterMs = 0 } = await send(event);
+      if (outcome !== "accepted") {
+        const delayMs = Math.max(eventDelayMs(event.attempts, deps.random), retryAfterMs);
+        return outbox.postpone(event, stopping.signal.aborted ? 0 : delayMs);
       }
       const isLast = sent >= EVENTS_IN_A_ROW_MAX || stopping.signal.aborted;
       event = await outbox.accept(event, isLast ? undefined : HOLD_MS);
@@ -68,9 +70,14 @@ export function startDelivery(deps: DeliveryDeps): Delivery {
     return receiver.isProbing() ? Math.max(0, 1 - queues.size) : QUEUES_MAX - queues.size;
   }
 
+  async function probe(): Promise<readonly OutboxEvent[]> {
+    const event = await outbox.claimProbe(HOLD_MS);
+    return event === undefined ? [] : [event];
+  }
+
   async function claim(room: number): Promise<number> {
     try {
-      const events = await outbox.claim(room, HOLD_MS);
+      const events = receiver.isProbing() ? await probe() : await outbox.claim(room, HOLD_MS);
       for (const event of events) {
         const queue: Promise<void> = follow(event)
           .catch(deps.onError)

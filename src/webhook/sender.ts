@@ -8,6 +8,9 @@ export type AttemptOutcome =
   | "redirected"
   | "gone"
   | "throttled"
+  /** This event; others may be accepted. */
+  | "refused"
+  /** Whatever is sent, as it is sent. */
   | "client_error"
   | "server_error"
   | "timed_out"
@@ -36,6 +39,8 @@ export interface SenderOptions {
 /** Of an answer, which nobody reads: with more than that the connection goes with it. */
 const ANSWER_BYTES_MAX = 16 * 1024;
 const RETRY_AFTER_MS_MAX = 300_000;
+/** Refusals of who sends, where to, or how: no event is the reason (RFC 9110, section 15.5). */
+const ABOUT_EVERY_EVENT: ReadonlySet<number> = new Set([401, 403, 404, 405, 407, 408, 421]);
 
 /** An answer counts by its status: 2xx within the time is an acceptance. A redirect is none, and leads nowhere. */
 export function createSender({ fetch, url, keys, source, timeoutMs, now }: SenderOptions): Send {
@@ -79,7 +84,8 @@ function outcomeOf(httpStatus: number): AttemptOutcome {
   if (httpStatus < 400) return "redirected";
   if (httpStatus === 410) return "gone";
   if (httpStatus === 429) return "throttled";
-  return httpStatus < 500 ? "client_error" : "server_error";
+  if (httpStatus >= 500) return "server_error";
+  return ABOUT_EVERY_EVENT.has(httpStatus) ? "client_error" : "refused";
 }
 
 /** Seconds only: nobody's clock is asked. */

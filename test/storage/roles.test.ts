@@ -40,6 +40,7 @@ const MUTATIONS = [
   "accept_event",
   "add_signing_key",
   "claim_events",
+  "claim_probe",
   "create_credential",
   "create_service_account",
   "delete_credential",
