@@ -6,10 +6,16 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 const SEE = "see docs/configuration.md";
 
+/** A new root key in the place of one that was damaged ends every secret that was issued under that. */
+const RESTORE_ROOT_KEY =
+  "restore it from where it is kept, and never make a new one over it: see docs/runbook.md";
+const MAKE_ROOT_KEY =
+  "restore that of the servers of this database; where there were none yet, make one: openssl rand -base64 32";
+
 /** What to do about a variable whose value is missing or refused, where its own sentence does not say it. */
 const WHAT_TO_DO: Readonly<Record<string, string>> = {
-  KEYTURN_ROOT_KEY: "make one: openssl rand -base64 32",
-  KEYTURN_ROOT_KEY_FILE: "make one: openssl rand -base64 32 > FILE; chmod 600 FILE",
+  KEYTURN_ROOT_KEY: RESTORE_ROOT_KEY,
+  KEYTURN_ROOT_KEY_FILE: RESTORE_ROOT_KEY,
   DATABASE_URL: "set postgres://LOGIN:PASSWORD@HOST/DATABASE, with the servers' login",
   KEYTURN_OIDC_ISSUER: "set it to what stands in `iss` of your tokens, character for character",
   KEYTURN_OIDC_AUDIENCE: "set it to what stands in `aud` of your tokens",
@@ -18,7 +24,7 @@ const WHAT_TO_DO: Readonly<Record<string, string>> = {
 /** What the variables say by themselves, without asking anybody. */
 export function examineConfiguration(env: Env, { production, settings, mistakes }: PartialConfig): Finding[] {
   const findings = [
-    ...mistakes.map(mistaken),
+    ...mistakes.map((mistake) => mistaken(env, mistake)),
     ...unknownVariables(env),
     ...(production ? [] : [notProduction(env)]),
     ...whoIsTrusted(settings),
@@ -30,11 +36,14 @@ export function examineConfiguration(env: Env, { production, settings, mistakes 
 }
 
 /** Mistakes begin with their variables, of which there may be several. */
-function mistaken(mistake: string): Finding {
+function mistaken(env: Env, mistake: string): Finding {
   const [, where = "configuration", what = mistake] =
     /^([A-Z][A-Z0-9_]+(?:(?:, | and )[A-Z0-9_]+)*) (.*)$/.exec(mistake) ?? [];
-  return wrong("configuration", where, what, WHAT_TO_DO[where] ?? SEE);
+  return wrong("configuration", where, what, whatToDo(env, where));
 }
+
+const whatToDo = (env: Env, where: string): string =>
+  where === "KEYTURN_ROOT_KEY" && !env[where] ? MAKE_ROOT_KEY : (WHAT_TO_DO[where] ?? SEE);
 
 /** Those of callers and of tests. */
 const OTHERS = /^KEYTURN_(ADDRESS|ACCESS_TOKEN|TEST_.*)$/;

@@ -22,7 +22,7 @@ export function examineRootKey(
               "root_key_guessable",
               where,
               `root key ${index + 1} is not random`,
-              "make one: openssl rand -base64 32",
+              "put a random one before it, and keep it behind that: see docs/operations.md",
             ),
           ]
         : [],
