@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Env, lifetime } from "./config-values.ts";
+import { type Env, lifetime, unreadable } from "./config-values.ts";
 import { variable } from "./config-variable.ts";
 import { assertUsable, type TlsFiles, type TlsMaterial } from "./door/tls.ts";
 
@@ -91,18 +91,16 @@ function doorMistakes(env: Env, door: DoorName, readFile: (path: string) => stri
     return [`${name("CLIENT_CERTIFICATE")} needs ${name("CLIENT_CA_FILE")}`];
   const texts = ["CERT_FILE", "KEY_FILE", "CLIENT_CA_FILE"].filter(is).map((suffix) => {
     try {
-      return { suffix, text: readFile(env[name(suffix)] ?? "") };
-    } catch {
-      return { suffix, text: undefined };
+      return readFile(env[name(suffix)] ?? "");
+    } catch (err) {
+      return { problem: unreadable(name(suffix), err) };
     }
   });
-  const unread = texts
-    .filter(({ text }) => text === undefined)
-    .map(({ suffix }) => `${name(suffix)} cannot be read`);
+  const unread = texts.flatMap((text) => (typeof text === "string" ? [] : text.problem));
   return unread.length > 0
     ? unread
     : unfitMistakes(
-        texts.map(({ text = "" }) => text),
+        texts.filter((text) => typeof text === "string"),
         name,
       );
 }

@@ -178,7 +178,11 @@ export function readFileText(env: Env, variable: FileVariable, readFile: (path: 
     return { variable, name, problem: `${variable} and ${name} are both set: leave one out` };
   try {
     return { variable, name, text: readFile(file).trim() };
-  } catch {
-    return { variable, name, problem: `${name} cannot be read` };
+  } catch (err) {
+    return { variable, name, problem: unreadable(name, err) };
   }
 }
+
+/** That the file of a variable cannot be read, and why, by the system's code: its message has the path. */
+export const unreadable = (name: string, err: unknown): string =>
+  `${name} cannot be read (${(err as NodeJS.ErrnoException).code ?? "?"})`;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { examineCertificates } from "../../src/cli/doctor/certificates.ts";
@@ -65,4 +65,11 @@ test("doors that others reach in clear are warned of, each by itself", () => {
 test("a file that is no certificate is left to the configuration", () => {
   assert.deepEqual(examine({ KEYTURN_HTTP_CERT_FILE: "package.json" }), []);
   assert.deepEqual(examine({ KEYTURN_HTTP_CERT_FILE: "/nonexistent" }), []);
+});
+
+test("a key whose mode cannot be looked at is left to the configuration", () => {
+  const circle = join(folder, "circle");
+  symlinkSync(circle, circle);
+  assert.deepEqual(examine({ KEYTURN_HTTP_KEY_FILE: circle }), []);
+  assert.deepEqual(examine({ KEYTURN_HTTP_KEY_FILE: folder }), []);
 });

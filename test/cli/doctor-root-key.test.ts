@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { examineConfiguration } from "../../src/cli/doctor/configuration.ts";
@@ -65,4 +65,34 @@ test("who has no root key yet is told how to make one", () => {
   const [found, ...more] = examine({});
   assert.deepEqual([found?.where, more], ["KEYTURN_ROOT_KEY", []]);
   assert.match(found?.todo ?? "", /openssl rand -base64 32$/);
+});
+
+test("a root key file that cannot be read is one finding, with the reason", () => {
+  const circle = join(folder, "circle");
+  symlinkSync(circle, circle);
+  for (const [file, code] of [
+    [join(folder, "absent"), "ENOENT"],
+    [folder, "EISDIR"],
+    // As with a closed folder, which is none to root, nobody can say what mode it has.
+    [circle, "ELOOP"],
+  ] as const) {
+    const [found, ...more] = examine({ KEYTURN_ROOT_KEY_FILE: file });
+    assert.deepEqual([found?.where, more], ["KEYTURN_ROOT_KEY_FILE", []]);
+    assert.match(found?.what ?? "", new RegExp(`\\(${code}\\)$`));
+  }
+});
+
+test("a root key that is closed to the doctor is to be opened to it, not restored", () => {
+  const env = { ...PRODUCTION, KEYTURN_ROOT_KEY: undefined, KEYTURN_ROOT_KEY_FILE: "/closed/key" };
+  const config = readPartialConfig(env, {
+    cores: 2,
+    readFile: () => {
+      throw Object.assign(new Error("permission denied"), { code: "EACCES" });
+    },
+  });
+  const found = examineConfiguration(env, config).filter(({ level }) => level === "wrong");
+  assert.deepEqual(
+    found.map(({ what, todo }) => [what, todo]),
+    [["cannot be read (EACCES)", "let this user read it, and enter its folder"]],
+  );
 });

@@ -17,7 +17,7 @@ const deps = {
   cores: 2,
   readFile: (path: string) => {
     const text = FILES[path];
-    if (text === undefined) throw new Error("no such file");
+    if (text === undefined) throw Object.assign(new Error("no such file"), { code: "ENOENT" });
     return text;
   },
 };
@@ -85,6 +85,12 @@ for (const { door, of } of DOORS) {
       assert.doesNotMatch(mistake, /geheim|nowhere|BEGIN/);
     });
   }
+
+  test(`each file of the ${of} door that cannot be read is named with the reason`, () => {
+    const env = { [at("CERT_FILE")]: "nowhere", [at("KEY_FILE")]: "key", [at("CLIENT_CA_FILE")]: "nowhere" };
+    const read = ["CERT_FILE", "CLIENT_CA_FILE"].map((suffix) => `${at(suffix)} cannot be read (ENOENT)`);
+    assert.deepEqual(mistakesOf(env), read);
+  });
 }
 
 const CALLERS = "KEYTURN_CLIENT_CERTIFICATE_CALLERS";

@@ -39,11 +39,14 @@ export function examineConfiguration(env: Env, { production, settings, mistakes 
 function mistaken(env: Env, mistake: string): Finding {
   const [, where = "configuration", what = mistake] =
     /^([A-Z][A-Z0-9_]+(?:(?:, | and )[A-Z0-9_]+)*) (.*)$/.exec(mistake) ?? [];
-  return wrong("configuration", where, what, whatToDo(env, where));
+  return wrong("configuration", where, what, whatToDo(env, where, what));
 }
 
-const whatToDo = (env: Env, where: string): string =>
-  where === "KEYTURN_ROOT_KEY" && !env[where] ? MAKE_ROOT_KEY : (WHAT_TO_DO[where] ?? SEE);
+function whatToDo(env: Env, where: string, what: string): string {
+  if (/^cannot be read \((EACCES|EPERM)\)/.test(what)) return "let this user read it, and enter its folder";
+  if (where === "KEYTURN_ROOT_KEY" && !env[where]) return MAKE_ROOT_KEY;
+  return WHAT_TO_DO[where] ?? SEE;
+}
 
 /** Those of callers and of tests. */
 const OTHERS = /^KEYTURN_(ADDRESS|ACCESS_TOKEN|TEST_.*)$/;
