@@ -49,7 +49,7 @@ export const doorVariables = (production: boolean) => ({
     form: "list",
     standard: "none",
   }),
-  KEYTURN_API_REFERENCE: variable(onOff(true), {
+  KEYTURN_API_REFERENCE: variable(onOff(!production), {
     meaning:
       "`/openapi.json` and the API reference at `/docs` of the HTTP door, for everybody who reaches it",
   }),

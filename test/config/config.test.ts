@@ -62,7 +62,7 @@ test("without any variable every property has its default", () => {
   assert.deepEqual(configOf({}), DEFAULTS);
 });
 
-test("production with what it demands has the same defaults, but no reflection and a grace when it drains", () => {
+test("production with what it demands has the same defaults, but no reflection, no API reference and a grace when it drains", () => {
   const { rootKeys, ...config } = configOf(PRODUCTION);
   const { rootKeys: _none, ...defaults } = DEFAULTS;
   assert.deepEqual(config, {
@@ -73,6 +73,7 @@ test("production with what it demands has the same defaults, but no reflection a
     oidcAudiences: ["keyturn"],
     tokenIssuer: "https://keyturn.example",
     reflection: false,
+    apiReference: false,
     drainGraceMs: 5_000,
   });
   assert.equal(rootKeys?.[0].export().toString("base64"), ROOT_KEY);
@@ -135,6 +136,7 @@ const VARIABLES: { env: Env; sets: Partial<typeof rest> | { policy: Partial<Conf
   { env: { NODE_ENV: "test", KEYTURN_REFLECTION: "false" }, sets: { reflection: false } },
   { env: { KEYTURN_REFLECTION: "true" }, sets: { reflection: true } },
   { env: { KEYTURN_DRAIN_GRACE: "120s" }, sets: { drainGraceMs: 120_000 } },
+  { env: { KEYTURN_API_REFERENCE: "on" }, sets: { apiReference: true } },
   { env: { KEYTURN_API_REFERENCE: "off" }, sets: { apiReference: false } },
   { env: { LOG_LEVEL: "trace" }, sets: { logLevel: "trace" } },
   {
