@@ -127,6 +127,10 @@ const DOORS: readonly Misconfiguration[] = [
     KEYTURN_HTTP_PORT: "45999",
     KEYTURN_GRPC_PORT: "45999",
   }),
+  wrong("channelz on the port of a door", "ports_shared", "KEYTURN_CHANNELZ_PORT", {
+    KEYTURN_CHANNELZ_PORT: "45998",
+    KEYTURN_GRPC_PORT: "45998",
+  }),
   wrong("a port that is taken", "port_in_use", "KEYTURN_GRPC_PORT", takenPort),
   wrong("a host that is not this machine", "host_foreign", "KEYTURN_GRPC_PORT", {
     KEYTURN_HOST: "192.0.2.1",

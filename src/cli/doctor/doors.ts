@@ -1,31 +1,40 @@
 import { createServer } from "node:net";
 import type { Settings } from "../../config-schema.ts";
 import { type Finding, ok, warning, wrong } from "./finding.ts";
+import { runningServer } from "./running-server.ts";
 
 interface Door {
   readonly variable: string;
+  readonly hostVariable: "KEYTURN_HOST" | "KEYTURN_ADMIN_HOST";
   readonly host: string;
   readonly port: number;
 }
 
 const PRIVILEGED_PORT_MAX = 1023;
-const ASK_MS = 2_000;
 
 /** Whether the doors can be opened here, and who could come in. */
 export async function examineDoors(settings: Partial<Settings>): Promise<Finding[]> {
-  const { KEYTURN_HOST: host = "", KEYTURN_ADMIN_HOST: adminHost = "" } = settings;
-  const doors = [
-    { variable: "KEYTURN_GRPC_PORT", host, port: settings.KEYTURN_GRPC_PORT },
-    { variable: "KEYTURN_HTTP_PORT", host, port: settings.KEYTURN_HTTP_PORT },
-    { variable: "KEYTURN_ADMIN_PORT", host: adminHost, port: settings.KEYTURN_ADMIN_PORT },
-  ].filter((door): door is Door => door.port !== undefined && door.host !== "");
-  const running = await runningServer(doors.find(({ variable }) => variable === "KEYTURN_ADMIN_PORT"));
+  const doors = doorsOf(settings);
+  const adminHost = settings.KEYTURN_ADMIN_HOST;
+  const admin = doors.find(({ variable }) => variable === "KEYTURN_ADMIN_PORT");
+  const running = admin === undefined ? undefined : await runningServer(admin, settings);
   return [
     ...sharedPorts(doors),
     ...doors.filter(({ port }) => port > 0 && port <= PRIVILEGED_PORT_MAX).map(privileged),
-    ...(settings.KEYTURN_ADMIN_HOST === undefined || isLoopback(adminHost) ? [] : [openAdmin(adminHost)]),
+    ...(adminHost === undefined || isLoopback(adminHost) ? [] : [openAdmin(adminHost)]),
     ...(running ?? (await bindings(doors))),
   ];
+}
+
+function doorsOf(settings: Partial<Settings>): Door[] {
+  const callers = { hostVariable: "KEYTURN_HOST", host: settings.KEYTURN_HOST } as const;
+  const operators = { hostVariable: "KEYTURN_ADMIN_HOST", host: settings.KEYTURN_ADMIN_HOST } as const;
+  return [
+    { ...callers, variable: "KEYTURN_GRPC_PORT", port: settings.KEYTURN_GRPC_PORT },
+    { ...callers, variable: "KEYTURN_HTTP_PORT", port: settings.KEYTURN_HTTP_PORT },
+    { ...operators, variable: "KEYTURN_ADMIN_PORT", port: settings.KEYTURN_ADMIN_PORT },
+    { ...operators, variable: "KEYTURN_CHANNELZ_PORT", port: settings.KEYTURN_CHANNELZ_PORT },
+  ].filter((door): door is Door => door.port !== undefined && door.host !== undefined);
 }
 
 /** One after the other, so that two doors of one port are not told that somebody else has it. */
@@ -68,24 +77,8 @@ const openAdmin = (host: string): Finding =>
 
 const isLoopback = (host: string): boolean => /^(localhost|::1|\[::1\]|127(\.\d{1,3}){3})$/.test(host);
 
-/** Whether a server of ours has these doors already, and what it says of itself. */
-async function runningServer(admin: Door | undefined): Promise<Finding[] | undefined> {
-  if (admin === undefined || admin.port === 0) return undefined;
-  const host = admin.host.replace(/^(0\.0\.0\.0|\*)$/, "127.0.0.1").replace(/^(::|\[::\])$/, "[::1]");
-  const where = `${host}:${admin.port}`;
-  try {
-    const res = await fetch(`http://${where}/readyz`, { signal: AbortSignal.timeout(ASK_MS) });
-    const text = (await res.text()).trim().slice(0, 200).replaceAll("\n", ", ");
-    if (res.status === 200) return [ok("doors", where, "a server runs there and is ready")];
-    if (res.status !== 503) return undefined;
-    return [wrong("server_unready", where, `a server runs there and is not ready: ${text}`, "see its log")];
-  } catch {
-    return undefined;
-  }
-}
-
 /** Opens the port for a moment. */
-async function binding({ variable, host, port }: Door): Promise<Finding> {
+async function binding({ variable, hostVariable, host, port }: Door): Promise<Finding> {
   const server = createServer();
   const failure = await new Promise<string | undefined>((resolve) => {
     server.once("error", (err: NodeJS.ErrnoException) => resolve(err.code ?? "?"));
@@ -111,7 +104,7 @@ async function binding({ variable, host, port }: Door): Promise<Finding> {
         "host_foreign",
         variable,
         `${host} is no address of this machine`,
-        "set KEYTURN_HOST to one, such as 0.0.0.0",
+        `set ${hostVariable} to one, such as ${hostVariable === "KEYTURN_HOST" ? "0.0.0.0" : "127.0.0.1"}`,
       );
     default:
       return wrong("port", variable, `${where} cannot be opened (${failure})`);
