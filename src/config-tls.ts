@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { type Env, lifetime, unreadable } from "./config-values.ts";
 import { variable } from "./config-variable.ts";
-import { assertUsable, type TlsFiles, type TlsMaterial } from "./door/tls.ts";
+import type { TlsFiles } from "./door/tls.ts";
+import { assertUsable, type TlsMaterial } from "./door/tls-material.ts";
 
 export type DoorName = "GRPC" | "HTTP" | "ADMIN";
 

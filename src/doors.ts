@@ -93,11 +93,15 @@ export async function openTlsOf(
 }
 
 function logEvent(log: Log, door: string, event: TlsEvent): void {
-  // The first line of the log has the addresses, so nothing is said of what the doors open with.
-  if (event.kind === "loaded")
-    log.event("info", "certificate loaded", { door, expires_at: event.expiresAt.toISOString() });
-  if (event.kind === "refused")
+  if (event.kind === "refused") {
     log.event("error", "certificate refused, the last one stays", { door, problem: event.problem });
+    return;
+  }
+  const { kind, problem, expiresAt } = event;
+  // The first line of the log has the addresses, so nothing is said of what the doors open with, unless nobody will accept it.
+  if (kind === "opened" && problem === undefined) return;
+  const fields = { door, expires_at: expiresAt.toISOString(), problem };
+  log.event(problem === undefined ? "info" : "warn", `certificate ${kind}`, fields);
 }
 
 function shared({ config, kernel }: DoorsParts) {

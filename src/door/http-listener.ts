@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createSecureServer, type Http2ServerRequest } from "node:http2";
 import type { SecureContextOptions } from "node:tls";
 import type { HttpServerOptions } from "./http-server.ts";
-import type { DoorTls, TlsMaterial } from "./tls.ts";
+import type { DoorTls } from "./tls.ts";
+import type { TlsMaterial } from "./tls-material.ts";
 
 const CONCURRENT_STREAMS_MAX = 100;
 

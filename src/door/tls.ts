@@ -1,6 +1,5 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { createSecureContext } from "node:tls";
+import { assertUsable, type TlsMaterial, timeProblem } from "./tls-material.ts";
 
 /** Where a door finds what it needs for TLS: files in PEM. */
 export interface TlsFiles {
@@ -13,13 +12,6 @@ export interface TlsFiles {
   readonly clientCertificateRequired: boolean;
 }
 
-/** The files' content. */
-export interface TlsMaterial {
-  readonly cert: string;
-  readonly key: string;
-  readonly ca: string | undefined;
-}
-
 /** TLS of one door. */
 export interface DoorTls {
   current(): TlsMaterial;
@@ -30,42 +22,62 @@ export interface DoorTls {
 }
 
 export type TlsEvent =
-  | { readonly kind: "opened" | "loaded"; readonly expiresAt: Date }
-  /** The files cannot be used; the last good ones stay. `problem`: the code of the error. */
+  | {
+      readonly kind: "opened" | "loaded";
+      readonly expiresAt: Date;
+      /** Why it does not hold now, in a word; undefined: it does. */
+      readonly problem: string | undefined;
+    }
+  /** The files cannot be used, or not now; the last good ones stay. `problem`: the code of the error, or why it does not hold. */
   | { readonly kind: "refused"; readonly problem: string };
 
 export interface DoorTlsDeps {
   /** How often the files are read again. */
   readonly reloadMs: number;
   readonly onEvent: (event: TlsEvent) => void;
+  /** Milliseconds since the epoch. Default: the clock. */
+  readonly now?: () => number;
 }
 
 /**
  * Reads the files, and reads them again and again: their content is compared, for what mounts secrets swaps links and leaves
- * times alone. Files that do not fit together (the certificate is written before its key) are refused and looked at again.
+ * times alone. Files that do not fit together (the certificate is written before its key) are refused and looked at again, and so is a
+ * certificate that does not hold while the one before does. At the start one that does not hold is better than no door.
  * @throws when they cannot be used at the start.
  */
-export async function openDoorTls(files: TlsFiles, { reloadMs, onEvent }: DoorTlsDeps): Promise<DoorTls> {
+export async function openDoorTls(
+  files: TlsFiles,
+  { reloadMs, onEvent, now = Date.now }: DoorTlsDeps,
+): Promise<DoorTls> {
   const listeners: Parameters<DoorTls["watch"]>[0][] = [];
   let material = await readMaterial(files);
+  let validity = assertUsable(material);
   let told = JSON.stringify(material);
+  let isForLater = false;
   let stopped = false;
-  onEvent({ kind: "opened", expiresAt: assertUsable(material) });
+  const tell = (kind: "opened" | "loaded") =>
+    onEvent({ kind, expiresAt: validity.expiresAt, problem: timeProblem(validity, now()) });
+  tell("opened");
 
   const reload = async () => {
     const read = await readMaterial(files).catch(problemOf);
     const telling = JSON.stringify(read);
-    if (telling === told) return;
+    const isNew = telling !== told;
+    if (!isNew && !isForLater) return;
     told = telling;
+    isForLater = false;
     try {
       if ("problem" in read) throw read.problem;
-      const expiresAt = assertUsable(read);
+      const found = assertUsable(read);
+      const problem = timeProblem(found, now());
+      isForLater = problem !== undefined && timeProblem(validity, now()) === undefined;
+      if (isForLater) throw problem;
       const isClientCaNew = read.ca !== material.ca;
-      material = read;
+      [material, validity] = [read, found];
       for (const listener of listeners) listener(read, isClientCaNew);
-      onEvent({ kind: "loaded", expiresAt });
+      tell("loaded");
     } catch (err) {
-      onEvent({ kind: "refused", ...problemOf(err) });
+      if (isNew) onEvent({ kind: "refused", ...problemOf(err) });
     }
   };
   const timer = setInterval(() => {
@@ -91,15 +103,6 @@ async function readMaterial({ certFile, keyFile, clientCaFile }: TlsFiles): Prom
     ),
   );
   return { cert, key, ca };
-}
-
-/** @returns when the certificate ends. @throws when OpenSSL cannot use it with its key, or not the roots of clients. */
-export function assertUsable({ cert, key, ca }: TlsMaterial): Date {
-  createSecureContext({ cert, key, ...(ca === undefined ? {} : { ca }) });
-  // It takes an empty text for one that was left out.
-  createPrivateKey(key);
-  if (ca !== undefined) new X509Certificate(ca);
-  return new Date(new X509Certificate(cert).validTo);
 }
 
 /** Nothing of a message: it may quote the file. */

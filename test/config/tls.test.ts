@@ -11,6 +11,11 @@ const FILES: Readonly<Record<string, string>> = {
   "other-key": other.key,
   ca: authority.cert,
   "ca-none": "nothing in it: geheim",
+  "ca-half": `${authority.cert}-----BEGIN CERTIFICATE-----\ngeheim\n-----END CERTIFICATE-----\n`,
+  "ca-and-key": `${authority.cert}${other.key}`,
+  bundle: `# two of them\r\n${authority.cert.replaceAll("\n", "\r\n")}\n${givenAuthority().cert}`,
+  combined: `${one.key}${one.cert}${authority.cert}`,
+  "half-chain": `${one.cert}-----BEGIN CERTIFICATE-----\ngeheim`,
   empty: "",
 };
 const deps = {
@@ -75,6 +80,17 @@ for (const { door, of } of DOORS) {
       { ...good, [at("CLIENT_CA_FILE")]: "ca-none" },
       ["CLIENT_CA_FILE"],
     ],
+    [
+      "a client CA beside one that cannot be read",
+      { ...good, [at("CLIENT_CA_FILE")]: "ca-half" },
+      ["CLIENT_CA_FILE"],
+    ],
+    ["a client CA beside a key", { ...good, [at("CLIENT_CA_FILE")]: "ca-and-key" }, ["CLIENT_CA_FILE"]],
+    [
+      "a certificate before one that is cut off",
+      { ...good, [at("CERT_FILE")]: "half-chain" },
+      ["CERT_FILE", "KEY_FILE"],
+    ],
     ["an empty client CA", { ...good, [at("CLIENT_CA_FILE")]: "empty" }, ["CLIENT_CA_FILE"]],
   ];
   for (const [what, env, names] of REFUSED) {
@@ -85,6 +101,11 @@ for (const { door, of } of DOORS) {
       assert.doesNotMatch(mistake, /geheim|nowhere|BEGIN/);
     });
   }
+
+  test(`several client CAs, and a certificate with its key and chain in one file, are taken at the ${of} door`, () => {
+    const combined = { [at("CERT_FILE")]: "combined", [at("KEY_FILE")]: "combined" };
+    assert.deepEqual(mistakesOf({ ...combined, [at("CLIENT_CA_FILE")]: "bundle" }), []);
+  });
 
   test(`each file of the ${of} door that cannot be read is named with the reason`, () => {
     const env = { [at("CERT_FILE")]: "nowhere", [at("KEY_FILE")]: "key", [at("CLIENT_CA_FILE")]: "nowhere" };

@@ -57,11 +57,17 @@ test(
   },
 );
 
+const GARBAGE = "-----BEGIN CERTIFICATE-----\ngeheim\n-----END CERTIFICATE-----\n";
 const BROKEN = [
   { what: "no certificate", files: { cert: "geheim" } },
   { what: "a certificate of another key", files: { cert: givenAuthority().issue().cert } },
   { what: "no key", files: { key: "" } },
-  { what: "no client CA", files: { ca: "-----BEGIN CERTIFICATE-----\ngeheim\n-----END CERTIFICATE-----\n" } },
+  { what: "no client CA", files: { ca: GARBAGE } },
+  { what: "a second client CA that is none", files: { ca: `${givenAuthority().cert}${GARBAGE}` } },
+  {
+    what: "a second client CA that is cut off",
+    files: { ca: `${givenAuthority().cert}${GARBAGE.slice(0, -6)}` },
+  },
 ];
 for (const { what, files } of BROKEN) {
   test(

@@ -23,6 +23,7 @@ const RELOAD_MS = 20;
 
 export async function givenTls(
   clientCertificate: "none" | "optional" | "required" = "none",
+  now = Date.now,
 ): Promise<GivenTls> {
   const folder = mkdtempSync(join(tmpdir(), "keyturn-tls-"));
   const at = (name: string) => join(folder, name);
@@ -40,7 +41,11 @@ export async function givenTls(
     clientCertificateRequired: clientCertificate === "required",
   };
   const events: TlsEvent[] = [];
-  const tls = await openDoorTls(files, { reloadMs: RELOAD_MS, onEvent: (event) => events.push(event) });
+  const tls = await openDoorTls(files, {
+    reloadMs: RELOAD_MS,
+    onEvent: (event) => events.push(event),
+    now,
+  });
   return {
     tls,
     files,
