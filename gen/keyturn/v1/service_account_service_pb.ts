@@ -233,7 +233,7 @@ export type UpdateServiceAccountRequest = Message<"keyturn.v1.UpdateServiceAccou
   roles: string[];
 
   /**
-   * Disabled: none of its credentials authenticates. Active: they do again.
+   * Disabled: none of its credentials authenticates. Active: they do again, if the caller may grant all of its roles.
    *
    * @generated from field: keyturn.v1.ServiceAccountStatus status = 5;
    */
@@ -374,7 +374,8 @@ export const ServiceAccountService: GenService<{
     output: typeof ServiceAccountSchema;
   },
   /**
-   * Changes a service account. Disabling it ends the use of all its credentials at once, on every replica.
+   * Changes a service account. Disabling it ends the use of all its credentials at once, on every replica. Enabling it
+   * grants all of its roles again, so the caller needs the right to grant each of them; otherwise ROLE_NOT_GRANTABLE.
    *
    * Errors: NOT_FOUND, also for callers who are no administrators; ABORTED (ETAG_MISMATCH), INVALID_ARGUMENT
    * (ROLE_NOT_GRANTABLE).
