@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "./config.ts";
+import type { OutboxEvent } from "./domain/event.ts";
 import type { Log } from "./observability/log.ts";
 import type { Metrics } from "./observability/metrics.ts";
 import type { Tracing } from "./observability/tracing.ts";
@@ -7,7 +8,7 @@ import type { Database } from "./storage/database.ts";
 import { openOutbox } from "./storage/outbox.ts";
 import { type Delivery, startDelivery } from "./webhook/delivery.ts";
 import { type EventUpkeep, startEventUpkeep } from "./webhook/event-upkeep.ts";
-import { createSender } from "./webhook/sender.ts";
+import { type Attempt, createSender } from "./webhook/sender.ts";
 
 export interface EventDeliveryParts {
   readonly config: Pick<Config, "webhook" | "tokenIssuer">;
@@ -28,6 +29,17 @@ export interface EventDelivery {
 const ATTEMPT_TIMEOUT_MS = 10_000;
 /** The source of events where the installation has no name of its own. */
 const SOURCE = "urn:keyturn";
+
+/** Which event it was and what the receiver did, by ids and codes: never the URL, which may hold a secret. */
+const refusalFields = (event: OutboxEvent, { outcome, httpStatus, problem }: Attempt) => ({
+  outcome,
+  http_status: httpStatus,
+  problem,
+  event_id: event.id,
+  organization_id: event.organizationId,
+  service_account_id: event.serviceAccountId,
+  attempts: event.attempts,
+});
 
 /** Tells the webhook what happens, once there is a fit login; nothing at all without a webhook. */
 export function startEventDelivery(parts: EventDeliveryParts): EventDelivery {
@@ -63,9 +75,10 @@ export function startEventDelivery(parts: EventDeliveryParts): EventDelivery {
       random: Math.random,
       now: () => performance.now(),
       sleep: (ms, signal) => delay(ms, undefined, { signal, ref: false }).catch(() => {}),
-      onAttempt(outcome) {
-        metrics.eventAttempted(outcome);
-        if (outcome !== "accepted") log.event("warn", "event not accepted by the webhook", { outcome });
+      onAttempt(event, attempt) {
+        metrics.eventAttempted(attempt.outcome);
+        if (attempt.outcome !== "accepted")
+          log.event("warn", "event not accepted by the webhook", refusalFields(event, attempt));
       },
       onError,
     });

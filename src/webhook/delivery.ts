@@ -1,7 +1,7 @@
 import type { OutboxEvent } from "../domain/event.ts";
 import type { Outbox } from "../storage/outbox.ts";
 import { createReceiverPause, eventDelayMs } from "./back-off.ts";
-import type { Attempt, AttemptOutcome, Send } from "./sender.ts";
+import type { Attempt, Send } from "./sender.ts";
 
 export interface DeliveryDeps {
   readonly outbox: Pick<Outbox, "claim" | "claimProbe" | "accept" | "postpone">;
@@ -13,7 +13,7 @@ export interface DeliveryDeps {
   /** Resolves after the time, or as soon as the signal aborts. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Told what became of each attempt. */
-  readonly onAttempt: (outcome: AttemptOutcome) => void;
+  readonly onAttempt: (event: OutboxEvent, attempt: Attempt) => void;
   readonly onError: (err: unknown) => void;
 }
 
@@ -47,7 +47,7 @@ export function startDelivery(deps: DeliveryDeps): Delivery {
     const { outcome, retryAfterMs } = attempt;
     if (outcome === "accepted" || outcome === "refused") receiver.answered();
     else if (!stopping.signal.aborted) receiver.failed(sentAt, retryAfterMs);
-    if (outcome === "accepted" || !stopping.signal.aborted) deps.onAttempt(outcome);
+    if (outcome === "accepted" || !stopping.signal.aborted) deps.onAttempt(event, attempt);
     return attempt;
   }
 

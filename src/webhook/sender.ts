@@ -18,6 +18,10 @@ export type AttemptOutcome =
 
 export interface Attempt {
   readonly outcome: AttemptOutcome;
+  /** Absent where there was no answer. */
+  readonly httpStatus?: number;
+  /** Why there was none, by the code of the system, of TLS or of the HTTP client, where it gives one: ECONNREFUSED, CERT_HAS_EXPIRED. */
+  readonly problem?: string;
   /** How long the receiver asks to be left alone, if it does. */
   readonly retryAfterMs: number | undefined;
 }
@@ -60,13 +64,27 @@ export function createSender({ fetch, url, keys, source, timeoutMs, now }: Sende
         body,
       });
       await discard(response).catch(() => {});
-      const outcome = outcomeOf(response.status);
+      const httpStatus = response.status;
+      const outcome = outcomeOf(httpStatus);
       // Standard Webhooks has 410 mean that nothing more is to be sent. Nothing may get lost either: so rarely.
-      return { outcome, retryAfterMs: outcome === "gone" ? RETRY_AFTER_MS_MAX : retryAfterMsOf(response) };
-    } catch {
-      return { outcome: timeout.aborted ? "timed_out" : "unreachable", retryAfterMs: undefined };
+      return {
+        outcome,
+        httpStatus,
+        retryAfterMs: outcome === "gone" ? RETRY_AFTER_MS_MAX : retryAfterMsOf(response),
+      };
+    } catch (err) {
+      const problem = codeOf(err);
+      const outcome = timeout.aborted ? "timed_out" : "unreachable";
+      return { outcome, ...(problem === undefined ? {} : { problem }), retryAfterMs: undefined };
     }
   };
+}
+
+/** `fetch` says only that it has failed; what has is among its causes. Messages may hold the URL, which is nobody's business. */
+function codeOf(err: unknown): string | undefined {
+  for (let at = err; at instanceof Error; at = at.cause)
+    if ("code" in at && typeof at.code === "string" && /^[A-Z][A-Z0-9_]{1,60}$/.test(at.code)) return at.code;
+  return undefined;
 }
 
 /** Read to its end so that the connection can be used again. */

@@ -181,6 +181,17 @@ test("events that the receiver refuses hold up their own accounts, however many 
     event.subject?.startsWith("/v1/iam/service-accounts/sa-stuck-0/credentials"),
   );
   assert.deepEqual(tried, []);
+  const [{ event } = assert.fail()] = receiver.received.filter(
+    ({ event: { data } }) => data.serviceAccountId === "sa-stuck-0",
+  );
+  const lines = two.servers.flatMap((server) => server.log().split("\n"));
+  const { outcome, http_status, organization_id, service_account_id, attempts } = JSON.parse(
+    lines.find((line) => line.includes(event.id)) ?? "{}",
+  );
+  assert.deepEqual(
+    [outcome, http_status, organization_id, service_account_id, attempts >= 1],
+    ["refused", 400, admin.organizationId, "sa-stuck-0", true],
+  );
 });
 
 test("administrators are told that a deleted secret is still presented somewhere", async () => {

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
 import { after, afterEach, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { createServer } from "node:tls";
 import { Webhook } from "standardwebhooks";
 import { createSender, type SenderOptions } from "../../src/webhook/sender.ts";
 import { webhookKeyOf } from "../../src/webhook/signature.ts";
+import { selfSigned } from "../support/certificate.ts";
 import { startWebhookReceiver, type WebhookReceiver, webhookSecret } from "../support/webhook-receiver.ts";
 import { givenEvent } from "./given-event.ts";
 
@@ -32,7 +36,11 @@ const sender = (more: Partial<SenderOptions> = {}) =>
 test("an event is sent as a structured CloudEvent that the official library verifies, the same bytes each time", async () => {
   const event = givenEvent();
   for (let n = 0; n < 2; n += 1)
-    assert.deepEqual(await sender()(event, signal), { outcome: "accepted", retryAfterMs: undefined });
+    assert.deepEqual(await sender()(event, signal), {
+      outcome: "accepted",
+      httpStatus: 204,
+      retryAfterMs: undefined,
+    });
   const [first, second] = receiver.received;
   assert.ok(first && second);
   assert.equal(first.body, second.body);
@@ -91,7 +99,7 @@ for (const [status, outcome] of ANSWERS) {
   test(`an answer of ${status} is ${outcome}, and leads nowhere else`, async () => {
     receiver.answer((_, res) => void res.writeHead(status, { location: receiver.url }).end());
     const { retryAfterMs, ...attempt } = await sender()(givenEvent(), signal);
-    assert.deepEqual(attempt, { outcome });
+    assert.deepEqual(attempt, { outcome, httpStatus: status });
     assert.equal(receiver.received.length, 1);
     assert.equal(retryAfterMs, status === 410 ? 300_000 : undefined);
   });
@@ -109,17 +117,37 @@ test("a receiver may say how long it wants to be left alone, up to five minutes"
   }
 });
 
-test("a receiver that is silent, or not there, or hangs up, has not accepted, and whoever stops does not wait", async () => {
+test("a receiver that is silent has not accepted, and whoever stops does not wait", async () => {
   receiver.answer(() => {});
   assert.equal((await sender({ timeoutMs: 50 })(givenEvent(), signal)).outcome, "timed_out");
   const stopping = new AbortController();
   const sent = sender()(givenEvent(), stopping.signal);
   stopping.abort();
   assert.equal((await sent).outcome, "unreachable");
+});
+
+test("why there was no answer is said by a code, and never by the URL", async () => {
+  const failed = async (url: string) => {
+    const { retryAfterMs: _, ...attempt } = await sender({ url: new URL(url) })(givenEvent(), signal);
+    return attempt;
+  };
   receiver.answer((_, res) => void res.destroy());
-  assert.equal((await sender()(givenEvent(), signal)).outcome, "unreachable");
-  const nowhere = new URL("http://127.0.0.1:9/");
-  assert.equal((await sender({ url: nowhere })(givenEvent(), signal)).outcome, "unreachable");
+  assert.deepEqual(await failed(receiver.url), { outcome: "unreachable", problem: "UND_ERR_SOCKET" });
+  const closed = await startWebhookReceiver();
+  await closed.stop();
+  assert.deepEqual(await failed(closed.url), { outcome: "unreachable", problem: "ECONNREFUSED" });
+  assert.match((await failed("https://hooks.invalid/")).problem ?? "", /^(ENOTFOUND|EAI_AGAIN)$/);
+  const { key, cert } = selfSigned();
+  const stranger = createServer({ key, cert }).listen(0, "127.0.0.1");
+  await once(stranger, "listening");
+  const { port } = stranger.address() as AddressInfo;
+  assert.deepEqual(await failed(`https://localhost:${port}/`), {
+    outcome: "unreachable",
+    problem: "DEPTH_ZERO_SELF_SIGNED_CERT",
+  });
+  stranger.close();
+  // A port that no browser asks: the HTTP client has no code for that.
+  assert.deepEqual(await failed("http://127.0.0.1:9/"), { outcome: "unreachable" });
 });
 
 test("an answer counts by its status, however long its body is, and a short one leaves the connection open", async () => {
