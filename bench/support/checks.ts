@@ -20,12 +20,12 @@ export interface Checked {
 }
 
 /** A service account with as many secrets as are checked in turn. */
-export async function givenSecrets(bench: Bench, server: BenchServer): Promise<Checked> {
+export async function givenSecrets(bench: Bench, server: BenchServer, count = CREDENTIALS): Promise<Checked> {
   const token = await bench.token(ORGANIZATION);
   const account = { id: ACCOUNT, displayName: "Bench", roles: ["a", "b"] };
   await callRest(server, token, ["POST", "/service-accounts"], account);
   const secrets: string[] = [];
-  while (secrets.length < CREDENTIALS) secrets.push((await issue(server, token, ACCOUNT)).clientSecret);
+  while (secrets.length < count) secrets.push((await issue(server, token, ACCOUNT)).clientSecret);
   return { token, secrets };
 }
 

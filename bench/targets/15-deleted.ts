@@ -4,7 +4,7 @@ import { openGrpcConnection } from "../support/grpc-connection.ts";
 import { callRest, issue } from "../support/rest.ts";
 import type { Target } from "../support/target.ts";
 
-const REPETITIONS = 30;
+const REPETITIONS = 15;
 
 /** What one process deletes, another one refuses, however well it knows the secret. */
 export const target: Target = {

@@ -5,7 +5,8 @@ import { openGrpcConnection } from "../support/grpc-connection.ts";
 import { percentileOf } from "../support/spread.ts";
 import type { Row, Target } from "../support/target.ts";
 
-const CALLS = 200;
+const CALLS = 100;
+const SECRETS = 10;
 
 /** Round trips to the database, which no machine is too busy to count. */
 export const target: Target = {
@@ -18,7 +19,7 @@ export const target: Target = {
     const proxy = await startPostgresProxy(database.serverUrl);
     bench.later(() => proxy.stop());
     const server = await bench.serve({ ...database, serverUrl: proxy.url });
-    const checked = await givenSecrets(bench, server);
+    const checked = await givenSecrets(bench, server, SECRETS);
     const load = await createsOverGrpc(bench, server, { organizationId: "creates", accounts: CALLS });
     const create = await openGrpcConnection(load);
     const verify = await openGrpcConnection({ address: server.grpc, path: VERIFY, token: checked.token });
