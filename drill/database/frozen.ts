@@ -14,9 +14,9 @@ export const drill: Drill = {
     {
       name: "a silent database that is waited for until the deadline",
       breaks: "heard",
-      file: "src/storage/call-statement.ts",
-      from: "const SILENCE_MS_MAX = 5_000;",
-      to: "const SILENCE_MS_MAX = 3_600_000;",
+      file: "src/storage/database.ts",
+      from: "const WORK_MS_MAX = 4_000;",
+      to: "const WORK_MS_MAX = 3_600_000;",
     },
   ],
   skip: () => (process.platform === "win32" ? "needs the signals of POSIX" : undefined),

@@ -2,8 +2,6 @@ import { unavailable } from "../domain/fault.ts";
 import type { Database } from "./database.ts";
 import type { Statement } from "./lane.ts";
 
-/** Longer than a database at work takes for anything that a call asks, with the locks that it waits for. */
-const SILENCE_MS_MAX = 5_000;
 const RETRY_DELAY_MS = 500;
 
 /**
@@ -30,7 +28,7 @@ export async function runOfCall<Row extends object>(
       controller.signal,
       (sql) => {
         // The wait for a connection has a limit of its own.
-        timer = setTimeout(giveUp, SILENCE_MS_MAX);
+        timer = setTimeout(giveUp, db.silenceMsMax);
         return statement(sql);
       },
       group,

@@ -28,6 +28,8 @@ export interface Database {
    *   deadline_exceeded, cancelled, internal.
    */
   run<Row extends object>(signal: AbortSignal, statement: Statement<Row>, group?: string): Promise<Row[]>;
+  /** Milliseconds in which a database at work has answered whatever a call asks, also behind a lock that others hold. */
+  readonly silenceMsMax: number;
   /** Absent where no traces are kept. */
   readonly currentSpan?: CurrentSpan;
   stats(): {
@@ -38,6 +40,15 @@ export interface Database {
   };
   /** Lets statements in flight finish for `timeoutMs`, then closes every connection. */
   close(timeoutMs: number): Promise<void>;
+}
+
+/** What a statement takes at the most, but for the wait for a lock. */
+const WORK_MS_MAX = 4_000;
+
+/** The driver sends what the URL says instead of what it is told. */
+function lockTimeoutMsOf({ url, lockTimeoutMs }: LaneOptions): number {
+  const [, digits] = /[?&]lock_timeout=(\d+)(?:&|$)/.exec(url) ?? [];
+  return digits === undefined ? lockTimeoutMs : Number(digits);
 }
 
 interface Waiter {
@@ -141,6 +152,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   }
 
   return {
+    silenceMsMax: WORK_MS_MAX + lockTimeoutMsOf(options),
     async run(signal, statement, group) {
       if (closing) throw unavailable("draining", 0);
       if (signal.aborted) throw abortFault(signal);

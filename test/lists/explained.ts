@@ -62,6 +62,7 @@ export function openExplainer(db: Pick<TestDatabase, "serverUrl">): Explainer {
   });
   const database: Database = {
     run: async (_signal, statement) => statement(sql),
+    silenceMsMax: 60_000,
     stats: () => ({ connections: 1, inUse: 0, queued: 0, shed: 0 }),
     close: async () => {},
   };

@@ -77,5 +77,8 @@ export function givenWrites(): { readonly writes: readonly Write[]; readonly dat
     return written;
   };
   const stats = () => ({ connections: 1, inUse: 0, queued: 0, shed: 0 });
-  return { writes, database: { run: run as Database["run"], stats, close: async () => {} } };
+  return {
+    writes,
+    database: { run: run as Database["run"], silenceMsMax: 60_000, stats, close: async () => {} },
+  };
 }
