@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";
-import { type Channel, openChannel } from "../client/channel.ts";
+import { type Channel, isBearerToken, openChannel } from "../client/channel.ts";
 import { UsageError } from "./exit-code.ts";
 import { secondsOf } from "./field-text.ts";
 import type { Terminal } from "./terminal.ts";
@@ -66,6 +66,8 @@ export function openConnection(terminal: Terminal, options: ConnectionOptions, i
 function bearerToken({ env }: Terminal, tokenFile: string | undefined): string {
   const token = (tokenFile === undefined ? env["KEYTURN_ACCESS_TOKEN"] : readText(tokenFile))?.trim();
   if (!token) throw new UsageError("set KEYTURN_ACCESS_TOKEN or --token-file: who calls?");
+  if (!isBearerToken(token))
+    throw new UsageError(`${tokenFile ?? "KEYTURN_ACCESS_TOKEN"} holds a character that no token has`);
   return token;
 }
 

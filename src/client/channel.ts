@@ -19,7 +19,7 @@ export interface ChannelOptions {
   readonly tls?: TlsOptions;
   /** Sends everything in clear. Default: for a loopback address without `tls` only. */
   readonly plaintext?: boolean;
-  /** Bearer token of each call; a function is asked each time. Default: none. */
+  /** Bearer token of each call; a function is asked each time. White space around it is left out. Default: none. */
   readonly token?: string | (() => string | Promise<string>);
   /** Milliseconds that a call may take, its retries included. Default 10,000. */
   readonly timeoutMs?: number;
@@ -46,7 +46,7 @@ export interface CallOptions {
 
 /** A connection to the service, made at the first call and again whenever it is lost. */
 export interface Channel {
-  /** @throws KeyturnError, or the signal's reason. */
+  /** @throws KeyturnError, the signal's reason, or a TypeError for a token that cannot be sent. */
   call<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,
@@ -104,10 +104,17 @@ function credentialsOf({ address, tls, plaintext }: ChannelOptions): ChannelCred
   return credentials.createSsl(pem(ca), pem(key), pem(cert));
 }
 
+/** Whether this can be sent as a bearer token: a header holds no line end, and no token has a space. */
+export const isBearerToken = (text: string): boolean => /^[\x21-\x7e]+$/.test(text);
+
 async function metadataOf(token: ChannelOptions["token"]): Promise<Metadata> {
   const metadata = new Metadata();
-  const bearer = typeof token === "function" ? await token() : token;
-  if (bearer !== undefined) metadata.set("authorization", `Bearer ${bearer}`);
+  const bearer = (typeof token === "function" ? await token() : token)?.trim();
+  if (bearer === undefined) return metadata;
+  // gRPC would refuse it too, and quote it.
+  if (!isBearerToken(bearer))
+    throw new TypeError("the bearer token is empty or has a character that no token has");
+  metadata.set("authorization", `Bearer ${bearer}`);
   return metadata;
 }
 
