@@ -64,12 +64,14 @@ standard input or in a file. Calls that the published \`service_config.json\` sa
 | 0 | done; the answer is yes |
 | 1 | refused; the answer is no. \`serve\`, \`migrate\` and \`token\`: it could not be done |
 | 2 | it could not be found out: the command line was wrong, a file or the output could not be written, a file could not be read, the service or the database did not answer |
+| 130, 143 | SIGINT (Ctrl-C) or SIGTERM has ended it |
 
 What went wrong stands on standard error: the reason, a sentence, the metadata of the error and the id under which the service has logged the call; with \`--output
 json\` as JSON. Answers stand on standard output, as a table on a terminal and as JSON elsewhere. A list is all of it, however many pages that takes.
 
 A secret is shown once, so nothing is issued by \`--show-secret\` where standard output is closed or the null device. Where it could not be written for another reason
-(a full disk, a reader that has gone), the command ends with 2 and says by which \`--request-id\` the same call gives the same secret again, for ten minutes.
+(a full disk, a reader that has gone), or no answer came before the command ended, it leaves no empty file behind and says by which \`--request-id\` the same call
+gives the same secret again, for ten minutes.
 
 Completion: \`source <(keyturn completion bash)\`, or \`zsh\`, in the start file of the shell.
 `;

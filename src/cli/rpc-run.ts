@@ -3,7 +3,7 @@ import { KeyturnError } from "../client/call-error.ts";
 import type { Channel } from "../client/channel.ts";
 import { toRestJson } from "../door/rest-json.ts";
 import { type ConnectionOptions, openConnection, readText } from "./connection.ts";
-import { EXIT, UsageError } from "./exit-code.ts";
+import { EXIT, Interruption, UsageError } from "./exit-code.ts";
 import { failureJson, failureText } from "./failure-output.ts";
 import { type Format, formatOf, printList, printResource } from "./output.ts";
 import { showProgress } from "./progress.ts";
@@ -28,6 +28,8 @@ interface Run {
   readonly format: Format;
   readonly channel: Channel;
   readonly request: Message;
+  /** Ends its calls. */
+  readonly signal?: AbortSignal;
 }
 
 type Message = MessageShape<DescMessage> & Record<string, unknown>;
@@ -56,6 +58,10 @@ export async function runRpc(
     if (err instanceof UsageError) {
       terminal.err(`keyturn: ${err.message}\n`);
       return EXIT.unknown;
+    }
+    if (err instanceof Interruption) {
+      terminal.err(`keyturn: ${err.message}\n`);
+      return err.exitCode;
     }
     if (err instanceof OutputError && err.isReaderGone && row.columns !== undefined) return EXIT.yes;
     if (!(err instanceof KeyturnError)) throw err;
@@ -87,7 +93,7 @@ async function runIssue(run: Run): Promise<number> {
     );
   const again = `--request-id ${String(request["requestId"])}`;
   try {
-    const answer = await answered(run, request);
+    const answer = await answered({ ...run, signal: interruption(terminal) }, request);
     const { clientSecret, ...credential } = answer;
     if (typeof clientSecret === "string") sink.keep(clientSecret);
     printResource(terminal, run.format, sink.isShown ? answer : credential);
@@ -104,6 +110,13 @@ async function runIssue(run: Run): Promise<number> {
   } finally {
     sink.release();
   }
+}
+
+/** Whoever ends the command while it waits is told how to go on, and no empty file stands in his way. */
+function interruption(terminal: Terminal): AbortSignal {
+  const controller = new AbortController();
+  terminal.onSignal(Interruption.signals, (signal) => controller.abort(new Interruption(signal)));
+  return controller.signal;
 }
 
 async function runList(run: Run, columns: readonly string[]): Promise<number> {
@@ -131,11 +144,11 @@ async function runList(run: Run, columns: readonly string[]): Promise<number> {
   }
 }
 
-async function answered({ row, channel, terminal }: Run, request: Message): Promise<JsonObject> {
+async function answered({ row, channel, terminal, signal }: Run, request: Message): Promise<JsonObject> {
   const progress = showProgress(terminal);
   const timer = setTimeout(() => progress.say("waiting for the service"), SILENT_MS).unref();
   try {
-    return toRestJson(row.method.output, await channel.call(row.method, request)) as JsonObject;
+    return toRestJson(row.method.output, await channel.call(row.method, request, { signal })) as JsonObject;
   } finally {
     clearTimeout(timer);
     progress.clear();

@@ -27,7 +27,7 @@ export interface Terminal {
   readonly isInputTerminal: boolean;
   /** Ends the process at once. */
   exit(code: number): never;
-  onSignal(signals: readonly NodeJS.Signals[], handler: (signal: NodeJS.Signals) => void): void;
+  onSignal<S extends NodeJS.Signals>(signals: readonly S[], handler: (signal: S) => void): void;
   /** Calls once when the npm that started this process has ended. */
   onParentGone(handler: () => void): void;
 }
