@@ -1,6 +1,7 @@
 import type { DescMessage, JsonObject, JsonValue, MessageShape } from "@bufbuild/protobuf";
 import { KeyturnError } from "../client/call-error.ts";
 import type { Channel } from "../client/channel.ts";
+import { presentedSecret } from "../client/presented-secret.ts";
 import { toRestJson } from "../door/rest-json.ts";
 import { type ConnectionOptions, openConnection, readText } from "./connection.ts";
 import { EXIT, Interruption, UsageError } from "./exit-code.ts";
@@ -49,7 +50,7 @@ export async function runRpc(
     if (row.confirm !== undefined && !options.yes && !options.validateOnly)
       throw new UsageError(`${row.confirm}. Say --yes to do so`);
     const request = requestOf(row, args, options) as Message;
-    if (sendsSecret(row)) request["clientSecret"] = await presentedSecret(terminal, options);
+    if (sendsSecret(row)) request["clientSecret"] = await givenSecret(terminal, options);
     channel = openConnection(terminal, options, row.isPublic);
     const run: Run = { terminal, row, options, format: formatOf(options.output, terminal), channel, request };
     if (row.columns !== undefined) return await runList(run, row.columns);
@@ -158,11 +159,11 @@ async function answered({ row, channel, terminal, signal }: Run, request: Messag
 const SILENT_MS = 1_000;
 
 /** A secret never stands on the command line, where every process of the machine could read it. */
-async function presentedSecret(terminal: Terminal, { secretFile }: SecretOptions): Promise<string> {
+async function givenSecret(terminal: Terminal, { secretFile }: SecretOptions): Promise<string> {
   if (secretFile === undefined && terminal.isInputTerminal)
     throw new UsageError("the secret comes by standard input, or by --secret-file FILE");
   const text = secretFile === undefined ? await terminal.readInput() : readText(secretFile);
-  const secret = text.replace(/\r?\n$/, "");
+  const secret = presentedSecret(text);
   if (secret === "") throw new UsageError("there is no secret in it");
   return secret;
 }

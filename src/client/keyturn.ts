@@ -6,6 +6,7 @@ import {
   VerificationService,
 } from "../../gen/keyturn/v1/verification_service_pb.ts";
 import { type CallOptions, type Channel, type ChannelOptions, openChannel } from "./channel.ts";
+import { presentedSecret } from "./presented-secret.ts";
 import { type RotationOptions, rotateCredential } from "./rotation.ts";
 import { createTokenSource, type MintedToken, type TokenSource } from "./token-source.ts";
 
@@ -17,7 +18,7 @@ export type { TokenSource } from "./token-source.ts";
 /** Keyturn, for a program that authenticates its callers with it, or itself. */
 export interface Keyturn {
   /**
-   * Whose secret it is; undefined when it does not hold. Takes a token with a verifier's role.
+   * Whose secret it is; undefined when it does not hold. A line end behind it is left out. Takes a token with a verifier's role.
    * @throws KeyturnError, which says nothing about the secret.
    */
   verify(clientSecret: string, options?: VerifyOptions): Promise<Principal | undefined>;
@@ -53,7 +54,7 @@ export interface Principal {
 export interface TokenSourceOptions {
   /** `{id}@{organization}.iam`. */
   readonly clientId: string;
-  /** A function is asked at each refresh, so that a secret that was replaced is found. */
+  /** A function is asked at each refresh, so that a secret that was replaced is found. A line end behind it is left out. */
   readonly clientSecret: string | (() => string | Promise<string>);
   /** Words separated by spaces that leave the token less than the service account has. */
   readonly scope?: string;
@@ -85,7 +86,7 @@ async function verify(
   clientSecret: string,
   { clientId = "", sourceIp = "", userAgent = "", ...call }: VerifyOptions = {},
 ): Promise<Principal | undefined> {
-  const request = { clientSecret, clientId, sourceIp, userAgent };
+  const request = { clientSecret: presentedSecret(clientSecret), clientId, sourceIp, userAgent };
   const { result } = await channel.call(VerificationService.method.verifyCredential, request, call);
   switch (result.case) {
     case "principal":
@@ -109,7 +110,10 @@ function toPrincipal({ $typeName: _name, $unknown: _unknown, ...message }: Princ
 async function mint(channel: Channel, options: TokenSourceOptions): Promise<MintedToken> {
   const { clientId, clientSecret, scope = "" } = options;
   const secret = typeof clientSecret === "function" ? await clientSecret() : clientSecret;
-  const request = { grantType: "client_credentials", clientId, clientSecret: secret, scope };
+  const request = {
+    ...{ grantType: "client_credentials", clientId, scope },
+    clientSecret: presentedSecret(secret),
+  };
   const minted = await channel.call(TokenService.method.mintToken, request, { isAnonymous: true });
   if (minted.credentialExpiresSoon && minted.credentialExpiresAt !== undefined)
     options.onSecretExpiresSoon?.(timestampDate(minted.credentialExpiresAt));
