@@ -42,6 +42,10 @@ function sayError(text: string): void {
   }
 }
 
+// grpc-js gives an IP address as the server name of TLS, of which Node warns at each run. Such warnings are for whoever writes
+// a program, and he sees them in a server.
+if (process.argv[2] !== "serve") Object.assign(process, { noDeprecation: true });
+
 const program = createProgram({
   production: isProduction(process.env),
   config: (exitCode, options = {}) =>

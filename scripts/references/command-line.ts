@@ -57,7 +57,7 @@ keyturn credential create sa-pipeline-prod --secret-file secret
 
 \`KEYTURN_ADDRESS\` is \`127.0.0.1:50051\` unless it is set. Whatever is no loopback address is spoken to by TLS, unless \`--plaintext\` says otherwise. Neither
 tokens nor secrets are arguments, which every process of a machine can read: a token is in \`KEYTURN_ACCESS_TOKEN\` or in a file, a secret comes by
-standard input or in a file. Calls that the published \`service_config.json\` says may be repeated are, when the service cannot be reached.
+standard input or in a file. Without a token a certificate says who calls (\`--cert-file\`, \`KEYTURN_CLIENT_CERTIFICATE_CALLERS\` of the server). Calls that the published \`service_config.json\` says may be repeated are, when the service cannot be reached.
 
 | exit code | meaning |
 | --- | --- |
@@ -67,7 +67,7 @@ standard input or in a file. Calls that the published \`service_config.json\` sa
 | 130, 143 | SIGINT (Ctrl-C) or SIGTERM has ended it |
 
 What went wrong stands on standard error: the reason, a sentence, the metadata of the error and the id under which the service has logged the call; with \`--output
-json\` as JSON. Answers stand on standard output, as a table on a terminal and as JSON elsewhere. A list is all of it, however many pages that takes.
+json\` as JSON. What is wrong with the command line itself, a file or the output is a sentence in any case. Answers stand on standard output, as a table on a terminal and as JSON elsewhere. A list is all of it, however many pages that takes.
 
 A secret is shown once, so nothing is issued by \`--show-secret\` where standard output is closed or the null device. Where it could not be written for another reason
 (a full disk, a reader that has gone), or no answer came before the command ended, it leaves no empty file behind and says by which \`--request-id\` the same call

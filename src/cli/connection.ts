@@ -1,9 +1,10 @@
-import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";
 import { type Channel, isBearerToken, openChannel } from "../client/channel.ts";
+import { serviceAddress } from "./address.ts";
 import { UsageError } from "./exit-code.ts";
 import { secondsOf } from "./field-text.ts";
 import type { Terminal } from "./terminal.ts";
+import { readText, readTlsFiles } from "./tls-files.ts";
 
 /** Where the service is and who calls, as the command line has it. */
 export interface ConnectionOptions {
@@ -25,7 +26,7 @@ export function addConnectionOptions(command: Command): void {
     new Option("--address <address>", `host:port of the gRPC door; default: KEYTURN_ADDRESS, or ${ADDRESS}`),
     new Option("--token-file <file>", "file with the caller's bearer token; default: KEYTURN_ACCESS_TOKEN"),
     new Option("--ca-file <file>", "authorities to trust for TLS, as PEM; default: those of Node"),
-    new Option("--cert-file <file>", "certificate of the caller for mTLS, as PEM"),
+    new Option("--cert-file <file>", "certificate of the caller, as PEM; it may stand for a token"),
     new Option("--key-file <file>", "its key, as PEM"),
     new Option("--server-name <name>", "name in the server's certificate, where it is not the address's"),
     new Option("--plaintext", "no TLS, though others may listen; to a loopback address there is none anyway"),
@@ -38,18 +39,13 @@ export function addConnectionOptions(command: Command): void {
 
 /** Opens nothing yet. @throws UsageError when a file cannot be read or options do not go together. */
 export function openConnection(terminal: Terminal, options: ConnectionOptions, isAnonymous = false): Channel {
-  const { caFile, certFile, keyFile, serverName, tokenFile, timeout } = options;
-  const address = options.address || terminal.env["KEYTURN_ADDRESS"] || ADDRESS;
-  const tls = {
-    ...(caFile === undefined ? {} : { ca: readText(caFile) }),
-    ...(certFile === undefined ? {} : { cert: readText(certFile) }),
-    ...(keyFile === undefined ? {} : { key: readText(keyFile) }),
-    ...(serverName === undefined ? {} : { serverName }),
-  };
+  const { serverName, timeout } = options;
+  const address = serviceAddress(options.address || terminal.env["KEYTURN_ADDRESS"] || ADDRESS);
+  const tls = { ...readTlsFiles(options), ...(serverName === undefined ? {} : { serverName }) };
   const hasTls = Object.keys(tls).length > 0;
   if (hasTls && options.plaintext)
     throw new UsageError("--plaintext and the files of TLS exclude each other");
-  const token = isAnonymous ? undefined : bearerToken(terminal, tokenFile);
+  const token = isAnonymous ? undefined : bearerToken(terminal, options);
   try {
     return openChannel({
       address,
@@ -63,18 +59,12 @@ export function openConnection(terminal: Terminal, options: ConnectionOptions, i
   }
 }
 
-function bearerToken({ env }: Terminal, tokenFile: string | undefined): string {
+/** Undefined where the certificate says who calls: a token that is sent as well goes before it. */
+function bearerToken({ env }: Terminal, { tokenFile, certFile }: ConnectionOptions): string | undefined {
   const token = (tokenFile === undefined ? env["KEYTURN_ACCESS_TOKEN"] : readText(tokenFile))?.trim();
-  if (!token) throw new UsageError("set KEYTURN_ACCESS_TOKEN or --token-file: who calls?");
+  if (!token && tokenFile === undefined && certFile !== undefined) return undefined;
+  if (!token) throw new UsageError("set KEYTURN_ACCESS_TOKEN, --token-file or --cert-file: who calls?");
   if (!isBearerToken(token))
     throw new UsageError(`${tokenFile ?? "KEYTURN_ACCESS_TOKEN"} holds a character that no token has`);
   return token;
-}
-
-export function readText(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (err) {
-    throw new UsageError(`${file} cannot be read (${(err as NodeJS.ErrnoException).code ?? "?"})`);
-  }
 }

@@ -13,8 +13,8 @@ export function failureText(err: KeyturnError): string {
   return [head, ...facts.map((fact) => `  ${printable(fact)}`), ""].join("\n");
 }
 
-/** The same for programs. */
-export function failureJson(err: KeyturnError): string {
+/** The same for programs. @param again what to add to ask for the same answer again, where nobody knows whether there is one. */
+export function failureJson(err: KeyturnError, again?: string): string {
   const error = {
     code: err.code,
     ...(err.reason === undefined ? {} : { reason: err.reason }),
@@ -23,6 +23,7 @@ export function failureJson(err: KeyturnError): string {
     ...(err.violations.length === 0 ? {} : { violations: err.violations }),
     ...(err.retryDelayMs === undefined ? {} : { retryDelayMs: err.retryDelayMs }),
     ...(err.requestId === undefined ? {} : { requestId: err.requestId }),
+    ...(again === undefined ? {} : { toAskAgainAdd: again }),
   };
   return `${JSON.stringify({ error }, undefined, 2)}\n`;
 }

@@ -3,7 +3,7 @@ import { KeyturnError } from "../client/call-error.ts";
 import type { Channel } from "../client/channel.ts";
 import { presentedSecret } from "../client/presented-secret.ts";
 import { toRestJson } from "../door/rest-json.ts";
-import { type ConnectionOptions, openConnection, readText } from "./connection.ts";
+import { type ConnectionOptions, openConnection } from "./connection.ts";
 import { EXIT, Interruption, UsageError } from "./exit-code.ts";
 import { failureJson, failureText } from "./failure-output.ts";
 import { type Format, formatOf, printList, printResource } from "./output.ts";
@@ -13,6 +13,7 @@ import { requestOf } from "./rpc-request.ts";
 import { NO_SECRET, openSecretSink, type SecretOptions } from "./secret-sink.ts";
 import { OutputError } from "./standard-output.ts";
 import type { Terminal } from "./terminal.ts";
+import { readText } from "./tls-files.ts";
 
 type Options = ConnectionOptions &
   SecretOptions & {
@@ -46,10 +47,11 @@ export async function runRpc(
 ): Promise<number> {
   const options = given as Options;
   let channel: Channel | undefined;
+  let request: Message | undefined;
   try {
     if (row.confirm !== undefined && !options.yes && !options.validateOnly)
       throw new UsageError(`${row.confirm}. Say --yes to do so`);
-    const request = requestOf(row, args, options) as Message;
+    request = requestOf(row, args, options) as Message;
     if (sendsSecret(row)) request["clientSecret"] = await givenSecret(terminal, options);
     channel = openConnection(terminal, options, row.isPublic);
     const run: Run = { terminal, row, options, format: formatOf(options.output, terminal), channel, request };
@@ -66,7 +68,8 @@ export async function runRpc(
     }
     if (err instanceof OutputError && err.isReaderGone && row.columns !== undefined) return EXIT.yes;
     if (!(err instanceof KeyturnError)) throw err;
-    terminal.err(options.output === "json" ? failureJson(err) : failureText(err));
+    const again = row.issues && isOpen(err) && request !== undefined ? againOf(request) : undefined;
+    terminal.err(options.output === "json" ? failureJson(err, again) : failureText(err));
     return err.isRefusal && !row.verifies ? EXIT.no : EXIT.unknown;
   } finally {
     channel?.close();
@@ -92,7 +95,6 @@ async function runIssue(run: Run): Promise<number> {
     throw new UsageError(
       "--show-secret: standard output is closed or the null device, and a secret is shown once",
     );
-  const again = `--request-id ${String(request["requestId"])}`;
   try {
     const answer = await answered({ ...run, signal: interruption(terminal) }, request);
     const { clientSecret, ...credential } = answer;
@@ -103,8 +105,9 @@ async function runIssue(run: Run): Promise<number> {
     return EXIT.no;
   } catch (err) {
     // The credential may be there all the same, and its secret can be had for ten minutes by asking in the same words.
-    const isOpen = !(err instanceof KeyturnError && err.isRefusal);
-    if (isOpen) terminal.err(`keyturn: to ask for the same answer again, add ${again}\n`);
+    const isInJson = err instanceof KeyturnError && options.output === "json";
+    if (isOpen(err) && !isInJson)
+      terminal.err(`keyturn: to ask for the same answer again, add ${againOf(request)}\n`);
     if (err instanceof Error && "code" in err && !(err instanceof KeyturnError || err instanceof OutputError))
       throw new UsageError(`the secret could not be written (${String(err.code)})`);
     throw err;
@@ -112,6 +115,10 @@ async function runIssue(run: Run): Promise<number> {
     sink.release();
   }
 }
+
+const isOpen = (err: unknown): boolean => !(err instanceof KeyturnError && err.isRefusal);
+
+const againOf = (request: Message): string => `--request-id ${String(request["requestId"])}`;
 
 /** Whoever ends the command while it waits is told how to go on, and no empty file stands in his way. */
 function interruption(terminal: Terminal): AbortSignal {

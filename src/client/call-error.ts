@@ -75,7 +75,7 @@ export function toKeyturnError(err: ServiceError): KeyturnError {
   const preconditions = detail((any) => anyUnpack(any, PreconditionFailureSchema))?.violations ?? [];
   const delay = detail((any) => anyUnpack(any, RetryInfoSchema))?.retryDelay;
   const requestId = err.metadata?.get("x-request-id")[0];
-  return new KeyturnError(err.details, {
+  return new KeyturnError(status === undefined ? lastCause(err.details) : err.details, {
     code: StatusCode[err.code] ?? "UNKNOWN",
     reason: info?.reason,
     metadata: info?.metadata ?? {},
@@ -87,6 +87,12 @@ export function toKeyturnError(err: ServiceError): KeyturnError {
     retryDelayMs: delay === undefined ? undefined : Number(delay.seconds) * 1000 + delay.nanos / 1e6,
   });
 }
+
+/** grpc-js says of a connection that there is none, by which rule it chose it, and then why, once in each of its layers. */
+const lastCause = (details: string): string =>
+  details
+    .replace(/^(?:\w+: )?(?:No connection established\. Last error: )+(?:Error: )?/, "")
+    .replace(/\. Resolution note: $/, "");
 
 function statusOf(err: ServiceError): Status | undefined {
   const bytes = err.metadata?.get("grpc-status-details-bin")[0];
