@@ -1,3 +1,4 @@
+import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import postgres from "postgres";
 import { abortFault } from "../domain/fault.ts";
 import { connectionIsLost, notOpenedFault, storageFault, wasCancelled } from "./failure.ts";
@@ -73,7 +74,7 @@ export function createLane(options: LaneOptions): Lane {
     aborted: Promise<true>,
   ): Promise<boolean> {
     const isAborted = await Promise.race([ended.then(() => false), aborted]);
-    if (!isAborted) return !connectionIsLost(await ended);
+    if (!isAborted || (await endsSoon(ended))) return !connectionIsLost(await ended);
     const requested = requestCancel(query);
     const calm = ended.then(async (err) => {
       if (!wasCancelled(err)) await requested;
@@ -114,6 +115,20 @@ export function createLane(options: LaneOptions): Lane {
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
+/** Most statements have ended by then, and to cancel one costs the server a process and us a connection. */
+const CANCEL_DELAY_MS = 20;
+
+/** Whether a statement whose caller has gone ends without being cancelled: else a flood of such callers is one of cancellations. */
+async function endsSoon(ended: Promise<unknown>): Promise<boolean> {
+  const late = new AbortController();
+  // Where everything is late, so is the answer that has already come: the loop looks at the wire once more.
+  const timer = delay(CANCEL_DELAY_MS, false, { signal: late.signal }).then((isEnded) => nextTurn(isEnded));
+  try {
+    return await Promise.race([ended.then(() => true), timer]);
+  } finally {
+    late.abort();
+  }
+}
 
 /**
  * Asks the server to cancel; resolves when the request's own connection has closed, so not before the server has acted.

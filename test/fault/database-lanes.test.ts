@@ -55,6 +55,23 @@ test("a caller is answered although nobody can be reached to cancel his statemen
   await backendOf(pool);
 });
 
+test("few statements are cancelled that end by themselves a moment after their callers have gone", async (t) => {
+  const proxy = await givenProxy(t);
+  const pool = givenPool(t, { url: proxy.url, cancelGraceMs: LONG_MS });
+  const pid = await backendOf(pool);
+  for (let count = 0; count < 20; count += 1) {
+    const caller = new AbortController();
+    const answer = pool.run(caller.signal, (sql) => sql`select 1`);
+    // In the next turn it has been sent, and its answer has not come.
+    await new Promise((resolve) => setImmediate(resolve));
+    caller.abort();
+    await rejectsWith(answer, "cancelled");
+    await eventually(() => pool.stats().inUse === 0);
+  }
+  assert.equal(await backendOf(pool), pid);
+  assert.ok(proxy.cancels() <= 10, `${proxy.cancels()} were cancelled`);
+});
+
 test("a late cancel request never meets the next caller's statement", async (t) => {
   const proxy = await givenProxy(t);
   const pool = givenPool(t, { url: proxy.url, cancelGraceMs: 200 });
