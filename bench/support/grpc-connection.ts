@@ -20,13 +20,15 @@ export interface GrpcConnection {
   close(): void;
 }
 
-const FRAME = {
+export const FRAME = {
   DATA: 0,
   HEADERS: 1,
+  PRIORITY: 2,
   RST_STREAM: 3,
   SETTINGS: 4,
   PING: 6,
   WINDOW_UPDATE: 8,
+  CONTINUATION: 9,
 } as const;
 const END_STREAM = 1;
 const ACK = 1;
@@ -119,7 +121,8 @@ function number32(value: number): Buffer {
   return bytes;
 }
 
-function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
+/** A frame of HTTP/2 as it stands on the wire (RFC 9113 section 4.1). */
+export function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
   const head = Buffer.alloc(9);
   head.writeUIntBE(payload.length, 0, 3);
   head.writeUInt8(type, 3);
@@ -159,10 +162,14 @@ function headerBlock({ address, path, token }: GrpcTarget): Buffer {
     "user-agent": "keyturn-bench",
     authorization: `Bearer ${token}`,
   };
-  return Buffer.concat(
+  return literals(headers);
+}
+
+/** Headers as HPACK literals that no table remembers (RFC 7541 section 6.2.2). */
+export const literals = (headers: Readonly<Record<string, string>>): Buffer =>
+  Buffer.concat(
     Object.entries(headers).flatMap(([name, value]) => [Buffer.from([0]), hpackText(name), hpackText(value)]),
   );
-}
 
 /** A length in seven bits, or in as many more bytes as it takes (RFC 7541 section 5.1), and the text as it is. */
 function hpackText(text: string): Buffer {
