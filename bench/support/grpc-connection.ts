@@ -122,7 +122,12 @@ function number32(value: number): Buffer {
 }
 
 /** A frame of HTTP/2 as it stands on the wire (RFC 9113 section 4.1). */
-export function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
+export function frame(
+  type: number,
+  flags: number,
+  stream: number,
+  payload: Buffer = Buffer.alloc(0),
+): Buffer {
   const head = Buffer.alloc(9);
   head.writeUIntBE(payload.length, 0, 3);
   head.writeUInt8(type, 3);
