@@ -11,6 +11,7 @@ import { examineDoors } from "./doctor/doors.ts";
 import { type Finding, ok, warning } from "./doctor/finding.ts";
 import { examineIssuers } from "./doctor/issuers.ts";
 import { examineRootKey } from "./doctor/root-key.ts";
+import { examineWebhook, examineWebhookSecrets } from "./doctor/webhook.ts";
 import { EXIT } from "./exit-code.ts";
 import { printable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
@@ -29,10 +30,11 @@ export async function runDoctor(terminal: Terminal, options: DoctorOptions): Pro
   const findings = [
     ...examineConfiguration(terminal.env, config),
     ...examineRootKey(terminal.env, config.settings),
+    ...examineWebhookSecrets(terminal.env),
     ...examineCertificates(terminal.env, config, new Date()),
     ...(await examineDoors(config.settings)),
     examineArgon2(),
-    ...(options.offline ? [] : await examineSurroundings(config)),
+    ...(options.offline ? [] : await examineSurroundings(config, terminal.env)),
   ];
   const wrong = findings.filter(({ level }) => level === "wrong").length;
   const warnings = findings.filter(({ level }) => level === "warning").length;
@@ -45,11 +47,15 @@ export async function runDoctor(terminal: Terminal, options: DoctorOptions): Pro
   return wrong === 0 ? EXIT.yes : EXIT.no;
 }
 
-async function examineSurroundings({ settings, production }: PartialConfig): Promise<Finding[]> {
+async function examineSurroundings(
+  { settings, production }: PartialConfig,
+  env: Terminal["env"],
+): Promise<Finding[]> {
   const { DATABASE_URL: url, KEYTURN_OIDC_ISSUER: issuers = [] } = settings;
-  const [database, ofIssuers] = await Promise.all([
+  const [database, ofIssuers, ofWebhook] = await Promise.all([
     url === undefined ? [] : examine(url, { settings, production }),
     examineIssuers(issuers, production),
+    examineWebhook(settings, env),
   ]);
   const isEmbedded = url === undefined && !production;
   return [
@@ -58,6 +64,7 @@ async function examineSurroundings({ settings, production }: PartialConfig): Pro
       : []),
     ...database,
     ...ofIssuers,
+    ...ofWebhook,
   ];
 }
 

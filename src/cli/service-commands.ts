@@ -51,7 +51,7 @@ export function addServiceCommands(
   program
     .command("doctor")
     .description(
-      "say what is wrong with the configuration, the database and the issuers that the variables name",
+      "say what is wrong with the configuration, the database, the issuers and the webhook that the variables name",
     )
     .addOption(new Option("-o, --output <format>", "default: a line a finding").choices(["json"]))
     .option("--offline", "look at the configuration and at this machine alone")
