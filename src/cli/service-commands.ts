@@ -35,8 +35,8 @@ export function addServiceCommands(
   program
     .command("token")
     .description("print a bearer token of the development issuer (not in production)")
-    .requiredOption("--org <id>", "organization of the caller, such as acme")
-    .requiredOption("--sub <subject>", "subject of the caller, such as user-admin-001")
+    .requiredOption("--org <id>", "organization of the caller, such as acme", notEmpty)
+    .requiredOption("--sub <subject>", "subject of the caller, such as user-admin-001", notEmpty)
     .option("--roles <roles>", "roles of the caller, separated by commas", "")
     .option("--ttl <seconds>", "seconds that the token is valid", positiveInteger, 3600)
     .addHelpText(
@@ -64,6 +64,12 @@ export function addServiceCommands(
       const { runDoctor } = await import("./doctor.ts");
       ended(await runDoctor(terminal, options));
     });
+}
+
+/** A token with an empty claim is one that every server refuses. */
+function notEmpty(text: string): string {
+  if (text.trim() === "") throw new InvalidArgumentError("must not be empty");
+  return text;
 }
 
 function positiveInteger(text: string): number {

@@ -105,9 +105,10 @@ test("whatever a command prints, it says when that did not come out", FULL, asyn
   }
 });
 
-test("only of a list somebody may have seen enough", async () => {
+test("only of a list, and of a help, somebody may have seen enough", async () => {
   const { id } = await h.keyturn.givenAccount(h.organizationId);
   assert.deepEqual(await ranUnread(["service-account", "list"]), { status: 0, err: "" });
+  assert.deepEqual(await ranUnread(["credential", "create", "--help"]), { status: 0, err: "" });
   assert.deepEqual(await ranUnread(["service-account", "get", id]), {
     status: 2,
     err: `${UNWRITTEN} (EPIPE)\n`,
