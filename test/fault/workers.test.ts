@@ -23,7 +23,11 @@ before(async () => {
   if (SKIP !== false) return;
   db = await givenDatabase();
   issuer = await startIssuer();
-  server = await startServer({ ...environment(db.serverUrl, issuer.url), KEYTURN_WORKERS: "2" });
+  server = await startServer({
+    ...environment(db.serverUrl, issuer.url),
+    KEYTURN_WORKERS: "2",
+    KEYTURN_MINT_POOL_SIZE: "8",
+  });
   await eventually(isReady);
 });
 after(async () => {
@@ -100,7 +104,7 @@ test("what both workers answer is added up at the one admin door", { skip: SKIP 
   assert.equal(await metricOf(server, "keyturn_build_info"), 1);
   // Of ten connections and two permits each has half.
   assert.equal(await metricOf(server, "keyturn_database_connections"), 10);
-  await eventually(async () => (await metricOf(server, "keyturn_mint_pool_level")) === 64);
+  await eventually(async () => (await metricOf(server, "keyturn_mint_pool_level")) === 8);
 });
 
 test("a secret that is deleted through one worker is refused by the other at the next request", {

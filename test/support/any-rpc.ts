@@ -43,6 +43,7 @@ export interface AnyAnswer {
 /** One way to all RPCs, with connections of its own. */
 export interface AnyDoor {
   readonly name: DoorUnderTest["name"];
+  /** Rejects only when there is no answer that the service gave. */
   call(call: AnyCall): Promise<AnyAnswer>;
   close(): void;
 }
@@ -125,7 +126,7 @@ async function overConnect(transport: Transport, call: AnyCall): Promise<AnyAnsw
     const headers = [...res.header, ...res.trailer];
     return heard({ code: 0, details: [], headers, content: toJson(method.output, res.message) });
   } catch (err) {
-    if (!(err instanceof ConnectError)) throw err;
+    if (!(err instanceof ConnectError) || err.details.length === 0) throw err;
     const packed = err.details.map((detail) => {
       if (!("type" in detail)) throw new Error("a detail did not come over the wire");
       return create(AnySchema, { typeUrl: `type.googleapis.com/${detail.type}`, value: detail.value });
@@ -144,7 +145,7 @@ function overGrpc(client: Client, call: AnyCall): Promise<AnyAnswer> {
   const { method } = call;
   const metadata = new Metadata();
   for (const [name, value] of Object.entries(headersOf(call))) metadata.set(name, value);
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     let initial = new Metadata();
     const answered = (err: ServiceError | null, response?: MessageShape<DescMessage>) => {
       const headers = [...entriesOf(initial), ...entriesOf(err?.metadata)];
@@ -152,8 +153,9 @@ function overGrpc(client: Client, call: AnyCall): Promise<AnyAnswer> {
         resolve(heard({ code: 0, details: [], headers, content: toJson(method.output, response) }));
       } else {
         const [bytes] = err?.metadata?.get("grpc-status-details-bin") ?? [];
-        const details = bytes === undefined ? [] : detailsOf(bytes as Buffer);
-        resolve(heard({ code: err?.code ?? -1, details, headers, content: err?.details ?? "" }));
+        if (err === null || bytes === undefined) return reject(err);
+        const details = detailsOf(bytes as Buffer);
+        resolve(heard({ code: err.code, details, headers, content: err.details }));
       }
     };
     client
