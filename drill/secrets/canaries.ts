@@ -1,0 +1,113 @@
+import { execFile } from "node:child_process";
+import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { ServerProcess } from "../../test/support/process.ts";
+import { searchFor } from "../../test/support/secret-search.ts";
+import { type Canaries, heapOf, useEverything } from "../support/canaries.ts";
+import type { Broken, Drill } from "../support/drill.ts";
+import { givenWorld, type World } from "../support/world.ts";
+
+/** What the last calls have left where V8 keeps the last text that a regular expression has met, and the like. */
+const LIVING_MAX = 5;
+const CREDENTIALS = { quick: 20, full: 500 };
+
+export const drill: Drill = {
+  title:
+    "secrets, tokens and idempotency keys are looked for wherever the service and its database write, and in its heap",
+  invariants: ["silent"],
+  bugs: [
+    {
+      name: "the log says the secret in the place of its id",
+      breaks: "silent",
+      file: "src/service/check-secret.ts",
+      from: "  asked.tell({ credentialId, ",
+      to: "  asked.tell({ credentialId: asked.secret, ",
+    },
+    {
+      name: "a secret that was right is remembered as it is",
+      breaks: "silent",
+      file: "src/auth/verified-secrets.ts",
+      from: "const nameOf = (secret: string) => hmacSha256(key, secret);",
+      to: "const nameOf = (secret: string) => secret;",
+    },
+  ],
+  async run(run) {
+    const folder = mkdtempSync(join(tmpdir(), "keyturn-heap-"));
+    try {
+      await using world = await givenWorld(run, {
+        settings: { log_statement: "all", log_error_verbosity: "verbose" },
+      });
+      const server = await world.serve({
+        LOG_LEVEL: "trace",
+        NODE_OPTIONS: `--heapsnapshot-signal=SIGUSR2 --diagnostic-dir=${folder}`,
+      });
+      const canaries = await useEverything(world, server, run.quick ? CREDENTIALS.quick : CREDENTIALS.full);
+      const { broken, places } = await searchAll(world, server, canaries, folder);
+      return {
+        did: `${canaries.secrets.length} secrets, ${canaries.tokens.length} tokens and ${canaries.requestIds.length} idempotency keys at every door`,
+        broken,
+        figures: `searched: ${places.join(", ")}`,
+      };
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+async function searchAll(world: World, server: ServerProcess, canaries: Canaries, folder: string) {
+  const broken: Broken[] = [];
+  const places: string[] = [];
+  // The ids of credentials are public; of tokens the signature is what nobody else has.
+  const search = searchFor([
+    ...canaries.secrets.map((secret) => secret.slice(-60)),
+    ...canaries.tokens.map((token) => token.split(".")[2] ?? ""),
+    ...canaries.requestIds,
+  ]);
+  const look = (place: string, text: string, mayHoldHashes = false) => {
+    places.push(`${place} (${Math.ceil(text.length / 1024)} KiB)`);
+    const hashes = !mayHoldHashes && text.includes("$argon2id$") ? ["a hash"] : [];
+    for (const what of [...search.find(text), ...hashes].slice(0, 3))
+      broken.push({ invariant: "silent", sentence: `${place}: ${what}` });
+  };
+  await world.sql`checkpoint`;
+  look("the log", server.output());
+  look("metrics", await (await fetch(`http://${server.addresses.admin}/metrics`)).text());
+  look("answers", canaries.answers.join("\n"));
+  look("the log of PostgreSQL", world.cluster.log());
+  const tables = await world.sql<{ name: string }[]>`
+    select quote_ident(schemaname) || '.' || quote_ident(tablename) as name from pg_tables where schemaname = 'keyturn'`;
+  for (const { name } of tables) {
+    const rows = await world.sql.unsafe(`select one::text as row from ${name} one`);
+    look(name.replace("keyturn.", ""), rows.map(({ row }) => row).join("\n"), name === "keyturn.credentials");
+  }
+  // Hashes are in the table of credentials, and so in its files, its dump and the log of changes.
+  const [row] = await world.sql<{ folder: string; id: string }[]>`
+    select current_setting('data_directory') as folder, oid::text as id
+      from pg_database where datname = current_database()`;
+  for (const pattern of ["pg_wal/0*", `base/${row?.id}/[1-9]*`]) {
+    const files = globSync(join(row?.folder ?? "", pattern));
+    look(
+      pattern.split("/", 1)[0] as string,
+      files.map((file) => readFileSync(file, "latin1")).join("\n"),
+      true,
+    );
+  }
+  const dump = promisify(execFile)("pg_dump", [world.cluster.superuserUrl], { maxBuffer: 1e9 });
+  const dumped = await dump.then(
+    ({ stdout }) => stdout,
+    () => undefined,
+  );
+  if (dumped !== undefined) look("pg_dump", dumped, true);
+  const heap = await heapOf(server, folder);
+  places.push(`the heap (${Math.ceil(heap.length / 1024)} KiB)`);
+  const living = [
+    ...canaries.secrets.map((secret) => secret.slice(-60)),
+    ...canaries.tokens,
+    ...canaries.requestIds,
+  ].filter((canary) => heap.includes(canary));
+  if (living.length > LIVING_MAX)
+    broken.push({ invariant: "silent", sentence: `the heap: ${living.length} of what was handed out` });
+  return { broken, places };
+}
