@@ -1,9 +1,11 @@
 import type { Config } from "./config.ts";
+import { addressOf } from "./door/address.ts";
 import { openAdminDoor } from "./door/admin.ts";
 import { createClientAddress } from "./door/client-address.ts";
 import { openGrpcDoor } from "./door/grpc.ts";
-import { openHttpDoor } from "./door/http.ts";
+import { type HttpDoorOptions, openHttpDoor } from "./door/http.ts";
 import type { OpenDoor, OpenHttpServer } from "./door/http-server.ts";
+import { opening } from "./door/opening.ts";
 import { type DoorTls, openDoorTls, type TlsEvent, type TlsFiles } from "./door/tls.ts";
 import type { WellKnown } from "./door/well-known.ts";
 import { LIMITS } from "./limits.ts";
@@ -41,14 +43,12 @@ export interface Doors {
 }
 
 export async function openDoors(parts: DoorsParts): Promise<Doors> {
-  const { config, metrics, readiness } = parts;
   const tls = await openTls(parts);
-  const { adminPort } = config;
-  const admin =
-    adminPort === undefined
-      ? undefined
-      : await openAdminDoor({ host: config.adminHost, port: adminPort, tls: tls.admin, metrics, readiness });
-  const channelz = await openChannelz(parts, tls.admin);
+  const admin = await openAdmin(parts, tls.admin);
+  const channelz = await openChannelz(parts, tls.admin).catch(async (err) => {
+    await admin?.close(0);
+    throw err;
+  });
   let grpc: OpenDoor | undefined;
   let http: OpenHttpServer | undefined;
   return {
@@ -113,16 +113,27 @@ function shared({ config, kernel }: DoorsParts) {
   };
 }
 
+/** Undefined in a worker. */
+async function openAdmin(
+  { config, metrics, readiness }: DoorsParts,
+  tls: DoorTls | undefined,
+): Promise<OpenDoor | undefined> {
+  if (config.adminPort === undefined) return undefined;
+  const at = { host: config.adminHost, port: config.adminPort };
+  return opening("admin", at, () => openAdminDoor({ ...at, tls, metrics, readiness }));
+}
+
 /** Loaded only where it is asked for: it reads protos. */
 async function openChannelz({ config }: DoorsParts, tls: DoorTls | undefined): Promise<OpenDoor | undefined> {
   if (config.channelzPort === undefined) return undefined;
   const { openChannelzDoor } = await import("./door/channelz.ts");
-  return openChannelzDoor({ host: config.adminHost, port: config.channelzPort, tls });
+  const at = { host: config.adminHost, port: config.channelzPort };
+  return opening("channelz", at, () => openChannelzDoor({ ...at, tls }));
 }
 
 function openGrpc(parts: DoorsParts, tls: DoorTls | undefined): Promise<OpenDoor> {
   const { config, readiness } = parts;
-  return openGrpcDoor({
+  const options = {
     ...shared(parts),
     onUnrouted: unroutedAt("grpc", parts),
     port: config.grpcPort,
@@ -130,13 +141,14 @@ function openGrpc(parts: DoorsParts, tls: DoorTls | undefined): Promise<OpenDoor
     reflection: config.reflection,
     channelz: config.channelzPort !== undefined,
     readiness,
-  });
+  };
+  return opening("grpc", options, () => openGrpcDoor(options));
 }
 
 function openHttp(parts: DoorsParts, tls: DoorTls | undefined): Promise<OpenHttpServer> {
   const { config, wellKnown, metrics, log } = parts;
   const { clientAddressOf, ...limits } = shared(parts);
-  return openHttpDoor({
+  const options: HttpDoorOptions = {
     ...limits,
     clientAddressOf,
     port: config.httpPort,
@@ -156,7 +168,8 @@ function openHttp(parts: DoorsParts, tls: DoorTls | undefined): Promise<OpenHttp
         client_address: clientAddressOf(socket.remoteAddress, headersDistinct["x-forwarded-for"]?.join(", ")),
       });
     },
-  });
+  };
+  return opening("http", options, () => openHttpDoor(options));
 }
 
 const unroutedAt =
@@ -165,7 +178,3 @@ const unroutedAt =
     metrics.unrouted(reason);
     log.event("debug", "request that is no call", { request_id: requestId, door, reason });
   };
-
-export function addressOf({ host, port }: { readonly host: string; readonly port: number }): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-}

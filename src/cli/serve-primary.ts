@@ -1,6 +1,8 @@
 import type { Config } from "../config.ts";
-import { openAdminDoor } from "../door/admin.ts";
-import { addressOf, openTlsOf } from "../doors.ts";
+import { addressOf } from "../door/address.ts";
+import { type AdminDoorOptions, openAdminDoor } from "../door/admin.ts";
+import { opening } from "../door/opening.ts";
+import { openTlsOf } from "../doors.ts";
 import { addMetrics } from "../observability/added-metrics.ts";
 import { createLog, type Log } from "../observability/log.ts";
 import { createMetrics } from "../observability/metrics.ts";
@@ -83,7 +85,7 @@ async function openAdmin(
   isDraining: () => boolean,
 ) {
   const own = createMetrics();
-  return openAdminDoor({
+  const options: AdminDoorOptions = {
     host: config.adminHost,
     port: config.adminPort ?? 0,
     tls: await openTlsOf("admin", { config, metrics: own, log }),
@@ -103,7 +105,8 @@ async function openAdmin(
         return added.expose([...snapshots, ours]);
       },
     },
-  });
+  };
+  return opening("admin", options, () => openAdminDoor(options));
 }
 
 /** A worker that ends by itself takes no connection more; the others go on. */

@@ -44,12 +44,18 @@ export async function prepareDevelopment(config: Config): Promise<Development> {
     await postgres.stop();
     throw err;
   }
+  const databaseExited = Promise.withResolvers<void>();
+  let isStopping = false;
+  void postgres.exited.then(() => isStopping || databaseExited.resolve());
   return {
     databaseUrl: serverUrl,
     rootKeys,
     keySets,
-    stop: () => postgres.stop(),
-    databaseExited: postgres.exited,
+    stop() {
+      isStopping = true;
+      return postgres.stop();
+    },
+    databaseExited: databaseExited.promise,
   };
 }
 

@@ -1,19 +1,38 @@
-import { experimental, type Server, ServerCredentials } from "@grpc/grpc-js";
+import { format } from "node:util";
+import { experimental, type Server, ServerCredentials, setLogger } from "@grpc/grpc-js";
+import { addressOf } from "./address.ts";
 import type { DoorTls } from "./tls.ts";
 
-/** Listens, with TLS or in clear, and says on which port. */
+/** Listens, with TLS or in clear, and says on which port. @throws an error with the system's code when it refuses. */
 export function bindGrpc(
   server: Server,
   host: string,
   port: number,
   tls: DoorTls | undefined,
 ): Promise<number> {
-  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  const address = addressOf({ host, port });
+  quietenFailures();
   return new Promise((resolve, reject) => {
     server.bindAsync(address, credentialsOf(tls), (err, bound) =>
-      err === null ? resolve(bound) : reject(err),
+      err === null ? resolve(bound) : reject(withCode(err)),
     );
   });
+}
+
+/** grpc-js writes to standard error what it also throws. */
+function quietenFailures(): void {
+  setLogger({
+    error: (text: string, ...more: unknown[]) => {
+      if (!text.startsWith("No address added ")) process.stderr.write(`${format(text, ...more)}\n`);
+    },
+  });
+}
+
+/** It keeps the messages of what the system said, and not the codes; of a name without an address only that it has none. */
+function withCode(err: Error): Error {
+  const [code] = /\bE[A-Z]{4,}\b/.exec(err.message) ?? [];
+  const isNameless = err.message.startsWith("Name resolution failed");
+  return Object.assign(err, { code: code ?? (isNameless ? "ENOTFOUND" : undefined) });
 }
 
 /**
