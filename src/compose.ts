@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import manifest from "../package.json" with { type: "json" };
-import { loadedArgon2 } from "./auth/argon2-build.ts";
 import { createCertificateCallers } from "./auth/certificate-callers.ts";
 import { createHasher } from "./auth/hasher.ts";
 import type { KeySet } from "./auth/key-set.ts";
@@ -93,7 +92,6 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     onWait: metrics.hashWaited,
     currentSpan: tracing?.currentSpan,
   });
-  log.event("info", "argon2 loaded", { build: loadedArgon2() });
   const mint = createMint({
     hasher,
     prefix: config.secretPrefix,

@@ -1,3 +1,4 @@
+import { loadedArgon2 } from "../auth/argon2-build.ts";
 import type { Config } from "../config.ts";
 import { addressOf } from "../door/address.ts";
 import { type AdminDoorOptions, openAdminDoor } from "../door/admin.ts";
@@ -53,7 +54,12 @@ export async function serveByWorkers(terminal: Terminal, config: Config): Promis
       const addresses = await Promise.race([pool.listening, ending.promise.then(() => undefined)]);
       if (addresses !== undefined) {
         const { workers: count } = config;
-        log.event("info", "listening", { ...addresses, admin: addressOf(admin), workers: count });
+        log.event("info", "listening", {
+          ...addresses,
+          admin: addressOf(admin),
+          argon2: loadedArgon2(),
+          workers: count,
+        });
         if (development !== undefined) await greet(terminal, config, log, addresses.http);
       }
       const exitCode = await ending.promise;

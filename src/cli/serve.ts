@@ -1,4 +1,5 @@
 import cluster from "node:cluster";
+import { loadedArgon2 } from "../auth/argon2-build.ts";
 import { startKeyturn } from "../compose.ts";
 import type { Config } from "../config.ts";
 import { lowerHashPriority } from "../hash-priority.ts";
@@ -41,7 +42,7 @@ async function serveAlone(terminal: Terminal, config: Config): Promise<number> {
   try {
     await lowerHashPriority();
     const keyturn = await startKeyturn(config, development ?? productionFoundations(config), log);
-    log.event("info", "listening", { ...keyturn.addresses });
+    log.event("info", "listening", { ...keyturn.addresses, argon2: loadedArgon2() });
     if (development !== undefined) log.event("warn", "development mode: set NODE_ENV=production to leave it");
     if (development !== undefined && config.oidcIssuers.length === 0) {
       const { firstSteps } = await import("../dev/development.ts");

@@ -6,8 +6,6 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { compileArgon2, missingForArgon2 } from "../../scripts/argon2/compile.ts";
 import { folderOfArgon2, hashesOf } from "../../scripts/argon2/hashes.ts";
-import { loadedArgon2 } from "../../src/auth/argon2-build.ts";
-import { givenKeyturn } from "../support/keyturn.ts";
 
 const missing = missingForArgon2();
 const installed = join(folderOfArgon2, "build", "Release", "argon2.node");
@@ -44,12 +42,6 @@ test("argon2 that is built here makes the strings of the package's own build, an
 
 test("the package's own build is what a process has that has no other, and says so", () => {
   assert.equal(said({ PREBUILDS_ONLY: "1" }), "prebuilt");
-});
-
-test("a server says in its log which build it has", async (t) => {
-  const h = await givenKeyturn();
-  t.after(() => h.stop());
-  assert.match(h.log(), new RegExp(`"build":"${loadedArgon2()}"`));
 });
 
 test("without a compiler nothing changes: exit code 2, and what is missing", () => {

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { loadedArgon2 } from "../../src/auth/argon2-build.ts";
 import { accepts, databaseOf, filesIn, givenDataDir } from "./data-folder.ts";
 import { create, developmentEnv, runCommand, scopeOf, startDevelopment } from "./keyturn-command.ts";
 
@@ -33,10 +34,10 @@ async function token(org: string, roles = "admin"): Promise<string> {
 
 const curlLine = () => server.lineWith((line) => (line.startsWith("curl ") ? line : undefined));
 
-test("the first line that is printed has the addresses of the doors, and each of them is open", async () => {
+test("the first line that is printed has the build of argon2 and the addresses of the doors, and each of them is open", async () => {
   const [first = ""] = server.out().split("\n", 1);
-  const { msg, grpc, http, admin } = JSON.parse(first);
-  assert.equal(msg, "listening");
+  const { msg, grpc, http, admin, argon2 } = JSON.parse(first);
+  assert.deepEqual([msg, argon2], ["listening", loadedArgon2()]);
   for (const address of [grpc, http, admin]) {
     assert.match(address, /^127\.0\.0\.1:[1-9]\d*$/);
     assert.equal(await accepts(address), true);
