@@ -33,7 +33,7 @@ const ALLOCATION = {
 const { env, execArgv, execPath, argv } = process;
 if (argv[2] === "serve" && process.platform === "linux" && process.execve && !env.MALLOC_ARENA_MAX) {
   const isSized = /semi-space/.test(`${env.NODE_OPTIONS} ${execArgv}`);
-  const args = [...(isSized ? [] : ["--max-semi-space-size=4"]), ...execArgv, ...argv.slice(1)];
+  const args = [...(isSized ? [] : ["--max-semi-space-size=16"]), ...execArgv, ...argv.slice(1)];
   try {
     process.execve(execPath, [execPath, ...args], { ...ALLOCATION, ...env, MALLOC_ARENA_MAX: "1" });
   } catch {

@@ -80,7 +80,7 @@ function givenConnections(token: string) {
 test("workers are started as their primary was: with a small young generation", { skip: SKIP }, () => {
   assert.equal(workerPids().length, 2);
   for (const pid of workerPids()) {
-    assert.ok(argumentsOf(pid).includes("--max-semi-space-size=4"), argumentsOf(pid).join(" "));
+    assert.ok(argumentsOf(pid).includes("--max-semi-space-size=16"), argumentsOf(pid).join(" "));
     const env = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
     for (const set of ["MALLOC_ARENA_MAX=1", "GLIBC_TUNABLES=glibc.malloc.hugetlb=1"])
       assert.ok(env.includes(set), set);
