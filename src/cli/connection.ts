@@ -39,12 +39,12 @@ export function addConnectionOptions(command: Command): void {
 
 /** Opens nothing yet. @throws UsageError when a file cannot be read or options do not go together. */
 export function openConnection(terminal: Terminal, options: ConnectionOptions, isAnonymous = false): Channel {
-  const { serverName, timeout } = options;
+  const { caFile, certFile, keyFile, serverName, timeout } = options;
   const address = serviceAddress(options.address || terminal.env["KEYTURN_ADDRESS"] || ADDRESS);
-  const tls = { ...readTlsFiles(options), ...(serverName === undefined ? {} : { serverName }) };
-  const hasTls = Object.keys(tls).length > 0;
+  const hasTls = [caFile, certFile, keyFile, serverName].some((option) => option !== undefined);
   if (hasTls && options.plaintext)
     throw new UsageError("--plaintext and the files of TLS exclude each other");
+  const tls = { ...readTlsFiles(options), ...(serverName === undefined ? {} : { serverName }) };
   const token = isAnonymous ? undefined : bearerToken(terminal, options);
   try {
     return openChannel({

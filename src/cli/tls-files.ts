@@ -11,6 +11,8 @@ export interface TlsFileOptions {
 
 /** What the files hold, once they hold what they should: OpenSSL names no file. @throws UsageError */
 export function readTlsFiles({ caFile, certFile, keyFile }: TlsFileOptions): TlsOptions {
+  if ((certFile === undefined) !== (keyFile === undefined))
+    throw new UsageError("--cert-file and --key-file go together");
   const [ca, cert, key] = [caFile, certFile, keyFile].map((file) =>
     file === undefined ? undefined : readText(file),
   );

@@ -71,6 +71,7 @@ test("what the Dockerfile installs and copies is a server: it writes no file, an
     ...dockerfile.env,
     KEYTURN_HOST: "127.0.0.1",
     KEYTURN_TOKEN_ISSUER: "https://keyturn.example.com",
+    KEYTURN_API_REFERENCE: "on",
   };
   const [, command = ""] = dockerfile.entrypoint;
   // Without --allow-fs-write any write to any file fails, like on a root that is read-only.
