@@ -35,7 +35,7 @@ export function machineText(postgres: string): Readonly<Record<string, string>> 
     node: process.versions.node,
     postgres,
     ...peerVersions(),
-    kernel: release(),
+    kernel: release().split(".").slice(0, 2).join("."),
     processor: `${availableParallelism()} × ${cpus()[0]?.model ?? "unknown"} (${arch()})`,
   };
 }
