@@ -19,6 +19,16 @@ export interface Checked {
   readonly secrets: readonly string[];
 }
 
+/** One process and two workers on one database, and secrets that both check. */
+export async function givenOneAndTwo(
+  bench: Bench,
+): Promise<{ readonly one: BenchServer; readonly two: BenchServer; readonly checked: Checked }> {
+  const database = await bench.database();
+  const one = await bench.serve(database);
+  const two = await bench.serve(database, { KEYTURN_WORKERS: "2" });
+  return { one, two, checked: await givenSecrets(bench, one) };
+}
+
 /** A service account with as many secrets as are checked in turn. */
 export async function givenSecrets(bench: Bench, server: BenchServer, count = CREDENTIALS): Promise<Checked> {
   const token = await bench.token(ORGANIZATION);

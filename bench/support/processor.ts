@@ -1,5 +1,5 @@
-/** What the kernel has counted (proc(5)): processor time by process, memory, and what the machine does besides. Linux only. */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+/** What the kernel has counted (proc(5)): processor time by process, and what the machine does besides. Linux only. */
+import { readdirSync, readFileSync } from "node:fs";
 
 const CLOCK_TICKS_PER_SECOND = 100;
 
@@ -69,12 +69,3 @@ export function shareOfOthers(from: MachineTime, to: MachineTime): number {
   const others = to.busy - from.busy - (to.ours - from.ours) + (to.stolen - from.stolen);
   return Math.max(0, others) / Math.max(0.01, to.all - from.all);
 }
-
-/** Bytes of memory that a process holds now, and the most that it has held since `forgetPeak`. */
-export function memoryOf(pid: number): { readonly now: number; readonly peak: number } {
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  const bytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) * 1024;
-  return { now: bytes("VmRSS"), peak: bytes("VmHWM") };
-}
-
-export const forgetPeak = (pid: number): void => writeFileSync(`/proc/${pid}/clear_refs`, "5");

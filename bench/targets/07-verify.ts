@@ -1,4 +1,4 @@
-import { CREDENTIALS, givenSecrets, mintTokensByOidcProvider, verifyOverGrpc } from "../support/checks.ts";
+import { CREDENTIALS, givenOneAndTwo, mintTokensByOidcProvider, verifyOverGrpc } from "../support/checks.ts";
 import { startOidcProvider, withoutPeers } from "../support/peers.ts";
 import type { Target } from "../support/target.ts";
 import { PER_CORE, RATE, ratioRow, SERVER_CPU } from "../support/turns.ts";
@@ -10,10 +10,7 @@ export const target: Target = {
   quick: false,
   skip: withoutPeers,
   async run(bench) {
-    const database = await bench.database();
-    const one = await bench.serve(database);
-    const two = await bench.serve(database, { KEYTURN_WORKERS: "2" });
-    const checked = await givenSecrets(bench, one);
+    const { one, two, checked } = await givenOneAndTwo(bench);
     const echoAt = async (file: string) => {
       const server = bench.start([process.execPath, file], {});
       const { address } = await server.line<{ address: string }>((line) => "address" in line);

@@ -1,4 +1,4 @@
-import { CREDENTIALS, givenSecrets, verifyByBetterAuth, verifyOverHttp } from "../support/checks.ts";
+import { CREDENTIALS, givenOneAndTwo, verifyByBetterAuth, verifyOverHttp } from "../support/checks.ts";
 import { startBetterAuth, withoutPeers } from "../support/peers.ts";
 import type { Target } from "../support/target.ts";
 import { P99, RATE, ratioRow } from "../support/turns.ts";
@@ -12,10 +12,7 @@ export const target: Target = {
   quick: false,
   skip: withoutPeers,
   async run(bench) {
-    const database = await bench.database();
-    const one = await bench.serve(database);
-    const two = await bench.serve(database, { KEYTURN_WORKERS: "2" });
-    const checked = await givenSecrets(bench, one);
+    const { one, two, checked } = await givenOneAndTwo(bench);
     const { verify, workers, better } = await bench.takeTurns({
       verify: verifyOverHttp("VerifyCredential", one, checked),
       workers: verifyOverHttp("VerifyCredential, two workers", two, checked),

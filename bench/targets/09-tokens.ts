@@ -1,4 +1,4 @@
-import { CREDENTIALS, givenSecrets, mintTokens, mintTokensByOidcProvider } from "../support/checks.ts";
+import { CREDENTIALS, givenOneAndTwo, mintTokens, mintTokensByOidcProvider } from "../support/checks.ts";
 import { startOidcProvider, withoutPeers } from "../support/peers.ts";
 import type { Target } from "../support/target.ts";
 import { RATE, ratioRow } from "../support/turns.ts";
@@ -10,10 +10,7 @@ export const target: Target = {
   quick: false,
   skip: withoutPeers,
   async run(bench) {
-    const database = await bench.database();
-    const one = await bench.serve(database);
-    const two = await bench.serve(database, { KEYTURN_WORKERS: "2" });
-    const checked = await givenSecrets(bench, one);
+    const { one, two, checked } = await givenOneAndTwo(bench);
     const { tokens, workers, oidc } = await bench.takeTurns({
       tokens: mintTokens("tokens", one, checked),
       workers: mintTokens("tokens, two workers", two, checked),

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
+import { type Memory, memoryOf } from "../../test/support/memory.ts";
 import { amidCreates, createsOverGrpc, givenAccounts } from "../support/creates.ts";
-import { forgetPeak, memoryOf } from "../support/processor.ts";
 import type { Target } from "../support/target.ts";
 
 const ACCOUNTS = 20_000;
@@ -9,7 +9,6 @@ const LEVELS = [1, 4, 16, 64, 256, 1_024];
 /** A connection has a hundred streams at most. */
 const CALLERS_OF_CONNECTION = 64;
 const RETRY_MS = 50;
-const MIB = 1024 * 1024;
 const HASH_MIB = 19;
 const ROOM_MIB = 64;
 /** What "flat" leaves to more connections and their buffers. */
@@ -26,14 +25,15 @@ export const target: Target = {
     const server = await bench.serve(database);
     const load = await createsOverGrpc(bench, server, { organizationId: "bench", accounts: ACCOUNTS });
     await delay(bench.durationMs);
-    const idle = memoryOf(server.pid).now / MIB;
+    const memory = memoryOf(server.pid) as Memory;
+    const idle = memory.now();
     const peaks: number[] = [];
     for (const callers of LEVELS) {
-      forgetPeak(server.pid);
+      memory.forget();
       const connections = Math.ceil(callers / CALLERS_OF_CONNECTION);
       const crowd = { callers, connections, retryMs: RETRY_MS };
       await amidCreates(load, crowd, () => delay(bench.durationMs));
-      peaks.push(memoryOf(server.pid).peak / MIB);
+      peaks.push(memory.peak());
     }
     const shown = LEVELS.map((callers, index) => `${callers}: ${Math.round(peaks[index] ?? 0)}`).join(", ");
     const [most, of64] = [Math.max(...peaks), peaks[LEVELS.indexOf(64)] ?? 0];

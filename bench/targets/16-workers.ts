@@ -1,4 +1,4 @@
-import { givenSecrets, verifyOverGrpc } from "../support/checks.ts";
+import { givenOneAndTwo, verifyOverGrpc } from "../support/checks.ts";
 import type { Target } from "../support/target.ts";
 import { RATE, ratioRow } from "../support/turns.ts";
 
@@ -10,10 +10,7 @@ export const target: Target = {
   title: "two workers against one process, 8 connections",
   quick: false,
   async run(bench) {
-    const database = await bench.database();
-    const one = await bench.serve(database);
-    const two = await bench.serve(database, { KEYTURN_WORKERS: "2" });
-    const checked = await givenSecrets(bench, one);
+    const { one, two, checked } = await givenOneAndTwo(bench);
     const { workers, alone } = await bench.takeTurns({
       workers: verifyOverGrpc("two workers", two.pid, two.grpc, checked, LOAD),
       alone: verifyOverGrpc("one process", one.pid, one.grpc, checked, LOAD),

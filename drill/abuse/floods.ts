@@ -1,8 +1,8 @@
 import { readdirSync } from "node:fs";
 import { givenAccount } from "../../test/support/database.ts";
+import { memoryOf } from "../../test/support/memory.ts";
 import type { Broken, Drill, Invariant } from "../support/drill.ts";
 import { carryOutFlood, floods } from "../support/floods.ts";
-import { memoryOf } from "../support/memory.ts";
 import { within } from "../support/pace.ts";
 import { defectsIn } from "../support/telling.ts";
 import { startValidCallers } from "../support/valid-callers.ts";
@@ -48,7 +48,7 @@ export const drill: Drill = {
     const broken: Broken[] = [];
     const say = (invariant: Invariant, sentence: string) => void broken.push({ invariant, sentence });
     const callers = await startValidCallers(world, server.addresses.grpc);
-    const memory = memoryOf(server);
+    const memory = memoryOf(server.pid);
     const connections = () =>
       process.platform === "linux" ? readdirSync(`/proc/${server.pid}/fd`).length : 0;
     // Of another organization than that of those who behave.

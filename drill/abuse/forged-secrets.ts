@@ -7,8 +7,8 @@ import {
 } from "../../gen/keyturn/v1/verification_service_pb.ts";
 import { checksumOf } from "../../test/support/forgery.ts";
 import { unissuedSecret } from "../../test/support/issued-credential.ts";
+import { memoryOf } from "../../test/support/memory.ts";
 import type { Broken, Drill } from "../support/drill.ts";
-import { memoryOf } from "../support/memory.ts";
 import { inParallel } from "../support/pace.ts";
 import { openRpc } from "../support/rpc.ts";
 import { issue, startValidCallers } from "../support/valid-callers.ts";
@@ -52,7 +52,7 @@ export const drill: Drill = {
     const broken: Broken[] = [];
     const secret = await issue(world, rpc);
     const callers = await startValidCallers(world, grpc, { secret, sourceIp: SOURCE });
-    const memory = memoryOf(server);
+    const memory = memoryOf(server.pid);
     await forge(world, grpc, 3_000);
     const alone = callers.taken();
     const before = memory?.now() ?? 0;

@@ -1,6 +1,6 @@
+import { memoryOf } from "../../test/support/memory.ts";
 import type { Broken, Drill, Invariant } from "../support/drill.ts";
 import { checkHealth } from "../support/green.ts";
-import { memoryOf } from "../support/memory.ts";
 import { closedLoop, openLoop } from "../support/open-loop.ts";
 import { openRpc } from "../support/rpc.ts";
 import { givenWorld } from "../support/world.ts";
@@ -48,7 +48,7 @@ export const drill: Drill = {
     await closedLoop(creator, IN_FLIGHT, 20);
     const count = run.quick ? CAPACITY_CREATES.quick : CAPACITY_CREATES.full;
     const capacity = await closedLoop(creator, IN_FLIGHT, count);
-    const memory = memoryOf(server);
+    const memory = memoryOf(server.pid);
     const before = memory?.now() ?? 0;
     memory?.forget();
     const health = checkHealth(server);

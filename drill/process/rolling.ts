@@ -1,7 +1,5 @@
 import type { Drill } from "../support/drill.ts";
-import { drainFaults, type Fleet, publishedChannel, startFleet } from "../support/fleet.ts";
-import { underLoad } from "../support/under-load.ts";
-import type { World } from "../support/world.ts";
+import { drainFaults, fleetUnderLoad } from "../support/fleet.ts";
 
 const REPLICAS = 3;
 const ROUNDS = { quick: 1, full: 5 };
@@ -27,13 +25,7 @@ export const drill: Drill = {
   ],
   skip: () => (process.platform === "win32" ? "needs the signals of POSIX" : undefined),
   async run(run) {
-    let fleet: Fleet | undefined;
-    const serve = async (world: World) => {
-      fleet = await startFleet(world, REPLICAS);
-      return fleet.target;
-    };
-    return underLoad(run, { serve, channel: publishedChannel() }, async ({ load }) => {
-      const { restart } = fleet as Fleet;
+    return fleetUnderLoad(run, REPLICAS, async ({ restart }, { load }) => {
       const ends: (number | NodeJS.Signals)[] = [];
       const rounds = run.quick ? ROUNDS.quick : ROUNDS.full;
       for (let round = 0; round < rounds; round += 1)

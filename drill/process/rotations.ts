@@ -3,8 +3,7 @@ import { randomBytes } from "node:crypto";
 import { promisify } from "node:util";
 import { ROOT_KEY } from "../../test/support/keyturn.ts";
 import type { Drill } from "../support/drill.ts";
-import { drainFaults, type Fleet, publishedChannel, startFleet } from "../support/fleet.ts";
-import { underLoad } from "../support/under-load.ts";
+import { drainFaults, fleetUnderLoad } from "../support/fleet.ts";
 import type { World } from "../support/world.ts";
 
 const REPLICAS = 2;
@@ -23,18 +22,12 @@ export const drill: Drill = {
   ],
   skip: () => (process.platform === "win32" ? "needs the signals of POSIX" : undefined),
   async run(run) {
-    let fleet: Fleet | undefined;
-    const serve = async (world: World) => {
-      fleet = await startFleet(world, REPLICAS);
-      return fleet.target;
-    };
-    return underLoad(run, { serve, channel: publishedChannel() }, async ({ world, load }) => {
+    return fleetUnderLoad(run, REPLICAS, async ({ restart }, { world, load }) => {
       const ends: (number | NodeJS.Signals)[] = [];
       let env: Record<string, string> = {};
       const restartAll = async (more: Readonly<Record<string, string>>) => {
         env = { ...env, ...more };
-        for (let index = 0; index < REPLICAS; index += 1)
-          ends.push((await fleet?.restart(index, env)) ?? "SIGKILL");
+        for (let index = 0; index < REPLICAS; index += 1) ends.push(await restart(index, env));
       };
       const next = randomBytes(32).toString("base64");
       // First every server recognizes what the new one makes, then it makes it.

@@ -1,9 +1,7 @@
 import { eventually } from "../../test/support/eventually.ts";
 import type { ServerProcess } from "../../test/support/process.ts";
 import type { Broken, Drill } from "../support/drill.ts";
-import { drainFaults, type Fleet, publishedChannel, startFleet } from "../support/fleet.ts";
-import { underLoad } from "../support/under-load.ts";
-import type { World } from "../support/world.ts";
+import { drainFaults, fleetUnderLoad } from "../support/fleet.ts";
 
 const TERMS = { quick: 2, full: 20 };
 /** The promise is ten seconds; what is more than this is no matter of a slow machine. */
@@ -23,13 +21,7 @@ export const drill: Drill = {
   ],
   skip: () => (process.platform === "win32" ? "needs the signals of POSIX" : undefined),
   async run(run) {
-    let fleet: Fleet | undefined;
-    const serve = async (world: World) => {
-      fleet = await startFleet(world, 2);
-      return fleet.target;
-    };
-    return underLoad(run, { serve, channel: publishedChannel() }, async ({ load }) => {
-      const { restart, servers } = fleet as Fleet;
+    return fleetUnderLoad(run, 2, async ({ restart, servers }, { load }) => {
       const ends: (number | NodeJS.Signals)[] = [];
       let worstMs = 0;
       const terms = run.quick ? TERMS.quick : TERMS.full;

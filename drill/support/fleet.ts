@@ -2,9 +2,10 @@ import { readFileSync } from "node:fs";
 import type { ChannelOptions } from "@grpc/grpc-js";
 import { eventually } from "../../test/support/eventually.ts";
 import type { ServerProcess } from "../../test/support/process.ts";
-import type { Broken } from "./drill.ts";
+import type { Broken, DrillResult, DrillRun } from "./drill.ts";
 import type { Load } from "./load.ts";
 import { portsOf } from "./ports.ts";
+import { type Harm, type Scene, underLoad } from "./under-load.ts";
 import type { World } from "./world.ts";
 
 /** Servers on one database, each of which another one may replace at the same addresses. */
@@ -20,11 +21,11 @@ export interface Fleet {
 const ROOMY = { KEYTURN_DRAIN_GRACE: "1s", KEYTURN_DATABASE_CONNECTIONS_MAX: "16" };
 
 /** A client of all of them, as it is told to be. */
-export const publishedChannel = (): ChannelOptions => ({
+const publishedChannel = (): ChannelOptions => ({
   "grpc.service_config": readFileSync("service_config.json", "utf8"),
 });
 
-export async function startFleet(
+async function startFleet(
   world: World,
   count: number,
   env: Readonly<Record<string, string>> = {},
@@ -45,6 +46,21 @@ export async function startFleet(
       return ended;
     },
   };
+}
+
+/** Harms a fleet under the load of a client that is told as it is published. */
+export async function fleetUnderLoad(
+  run: DrillRun,
+  count: number,
+  harm: (fleet: Fleet, scene: Scene) => Promise<Harm>,
+): Promise<DrillResult> {
+  const { promise: started, resolve } = Promise.withResolvers<Fleet>();
+  const serve = async (world: World) => {
+    const fleet = await startFleet(world, count);
+    resolve(fleet);
+    return fleet.target;
+  };
+  return underLoad(run, { serve, channel: publishedChannel() }, async (scene) => harm(await started, scene));
 }
 
 /** What went wrong where nothing may: a call that failed, or a server that did not end as it should. */

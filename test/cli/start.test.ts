@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { givenDatabase } from "../support/database.ts";
 import { eventually } from "../support/eventually.ts";
 import { startIssuer } from "../support/issuer.ts";
 import { environment } from "../support/keyturn.ts";
+import { memoryOf } from "../support/memory.ts";
 import { startServer } from "../support/process.ts";
 
 /** Less than 150 MiB are wanted and, where nothing else runs, there are 115 to 125; beside other tests it was up to 147. */
@@ -31,14 +31,9 @@ test(`a server on a database that is there is ready soon, and idle it takes less
   // The pool of secrets has been filled by then, and garbage of the start may have gone.
   await eventually(async () => /keyturn_mint_pool_level 16\n/.test(await metricsOf(server.addresses.admin)));
   await delay(1_000);
-  const rssMib = residentMib(server.pid);
+  const rssMib = memoryOf(server.pid)?.now() ?? Number.NaN;
   t.diagnostic(`${rssMib} MiB when idle`);
   assert.ok(rssMib < RSS_MIB_MAX, `${rssMib} MiB`);
 });
 
 const metricsOf = async (admin: string) => (await fetch(`http://${admin}/metrics`)).text();
-
-function residentMib(pid: number): number {
-  const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
-  return Math.round(Number(kib) / 1024);
-}

@@ -1,9 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import type { ServerProcess } from "../../test/support/process.ts";
 
 const MIB = 1024;
 
-/** The resident memory of a server in MiB: now, and at its highest since the last `forget`. */
+/** The resident memory of a process in MiB: now, and at its highest since the last `forget`. */
 export interface Memory {
   now(): number;
   peak(): number;
@@ -11,7 +10,7 @@ export interface Memory {
 }
 
 /** By what Linux knows of the process; undefined on other systems. */
-export function memoryOf({ pid }: Pick<ServerProcess, "pid">): Memory | undefined {
+export function memoryOf(pid: number): Memory | undefined {
   if (process.platform !== "linux") return undefined;
   const read = (name: string) => {
     const status = readFileSync(`/proc/${pid}/status`, "utf8");
