@@ -11,7 +11,7 @@ import {
   type HealthCheckRequest,
   HealthCheckResponse_ServingStatus as Status,
 } from "../../gen/health/v1/health_pb.ts";
-import { pathOf } from "./grpc-admission.ts";
+import { pathOf } from "./grpc-calls.ts";
 
 /** Whether calls should be sent here. */
 export interface DoorReadiness {

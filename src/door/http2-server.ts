@@ -1,7 +1,8 @@
-import type { Http2Server, Http2Session, IncomingHttpHeaders } from "node:http2";
+import type { Http2Server, Http2Session } from "node:http2";
 import { Server as NetServer, type Socket } from "node:net";
 import type { Server } from "@grpc/grpc-js";
 import { endSessions, SEND_AWAY_MS_MAX, sendAway } from "./goaway.ts";
+import type { ServeStream } from "./grpc-calls.ts";
 
 export interface Http2Guard {
   /**
@@ -18,25 +19,21 @@ export interface Http2Guard {
 }
 
 export interface GuardOptions {
-  /** Of the calls whose deadline is ours to keep. */
-  readonly paths: ReadonlySet<string>;
+  /** What is ours, by its path. All else is for grpc-js. */
+  readonly calls: ReadonlyMap<string, ServeStream>;
   readonly headerBytesMax: number;
   /** Told of each request for another path. */
   readonly onOther: (path: string) => void;
 }
 
-/** Where the client's `grpc-timeout` is found by the time grpc-js hands the metadata on. */
-export const TIMEOUT_HEADER = "keyturn-grpc-timeout";
-
 /**
  * Three things that grpc-js has no option for, done on the HTTP/2 server inside it:
+ * - Calls that are not its own.
  * - A bound on the headers of a call.
- * - The deadline. Its own clock turns over above 24.8 days, so that a patient client is told at once that he is late; and
- *   it answers without a reason. The header is put aside for the kernel, which keeps the time at every door.
  * - The drain. grpc-js closes connections at once, with calls on the way that it then does not answer; without channelz its
  *   `forceShutdown` does not know the connections; and `tryShutdown` waits for ever for one that ends at that moment.
  */
-export function guardHttp2(server: Server, { paths, headerBytesMax, onOther }: GuardOptions): Http2Guard {
+export function guardHttp2(server: Server, { calls, headerBytesMax, onOther }: GuardOptions): Http2Guard {
   const sessions = new Set<Http2Session>();
   const sockets = new Set<Socket>();
   const servers = [...http2ServersOf(server)];
@@ -44,10 +41,14 @@ export function guardHttp2(server: Server, { paths, headerBytesMax, onOther }: G
     http2.updateSettings({ maxHeaderListSize: headerBytesMax });
     keep(http2, "connection", sockets);
     keep(http2, "session", sessions);
-    http2.prependListener("stream", (_stream, headers) => {
+    const others = http2.listeners("stream");
+    http2.removeAllListeners("stream");
+    http2.on("stream", (stream, headers, ...more) => {
       const path = headers[":path"] ?? "";
-      if (paths.has(path)) putTimeoutAside(headers);
-      else onOther(path);
+      const serve = calls.get(path);
+      if (serve !== undefined) return serve(stream, headers);
+      onOther(path);
+      for (const other of others) other.call(http2, stream, headers, ...more);
     });
   }
   return {
@@ -82,13 +83,6 @@ function keep<T extends Http2Session | Socket>(
 
 const peerOf = (socket: Pick<Socket, "remoteAddress" | "remotePort"> | undefined) =>
   `${socket?.remoteAddress}:${socket?.remotePort}`;
-
-function putTimeoutAside(headers: IncomingHttpHeaders): void {
-  const timeout = headers["grpc-timeout"];
-  delete headers["grpc-timeout"];
-  delete headers[TIMEOUT_HEADER];
-  if (timeout !== undefined) headers[TIMEOUT_HEADER] = timeout;
-}
 
 /** A private field of grpc-js 1.14, which is pinned: tests of deadlines, headers and drain fail should it move. */
 function http2ServersOf(server: Server): Iterable<Http2Server> {

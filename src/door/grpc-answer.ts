@@ -1,0 +1,58 @@
+import type { ServerHttp2Stream } from "node:http2";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { anyPack } from "@bufbuild/protobuf/wkt";
+import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
+import type { Call } from "../rpc/call.ts";
+import { statusOf } from "../rpc/errors.ts";
+import { ACCEPTED_ENCODINGS } from "./grpc-message.ts";
+
+const HEADERS = { ":status": 200, "content-type": "application/grpc+proto" };
+const WITH_TRAILERS = { waitForTrailers: true };
+const ALONE = { endStream: true };
+const OK = { "grpc-status": 0 };
+
+/** @param message with its prefix. */
+export function answerMessage(stream: ServerHttp2Stream, { requestId }: Call, message: Buffer): void {
+  if (isGone(stream)) return;
+  const headers = { ...HEADERS, "grpc-accept-encoding": ACCEPTED_ENCODINGS, "x-request-id": requestId };
+  stream.respond(headers, WITH_TRAILERS);
+  stream.once("wantTrailers", sendOk);
+  stream.end(message);
+}
+
+function sendOk(this: ServerHttp2Stream): void {
+  this.sendTrailers(OK);
+}
+
+/**
+ * What a call has failed with: code, message, and a `google.rpc.Status` with the details, all in the one block of headers that
+ * gRPC calls "Trailers-Only". The rest of a request that is still coming is thrown away.
+ */
+export function answerFault(stream: ServerHttp2Stream, call: Call): void {
+  if (isGone(stream)) return;
+  const { code, message, details } = statusOf(call.fault ?? { kind: "internal" });
+  const packed = details.map(({ desc, value }) => anyPack(desc, value));
+  const status = toBinary(StatusSchema, create(StatusSchema, { code, message, details: packed }));
+  stream.respond(
+    {
+      ...HEADERS,
+      "grpc-accept-encoding": ACCEPTED_ENCODINGS,
+      "grpc-status": code,
+      "grpc-message": encodeURI(message),
+      "grpc-status-details-bin": Buffer.from(status).toString("base64"),
+      "x-request-id": call.requestId,
+    },
+    ALONE,
+  );
+  stream.resume();
+}
+
+/** To what is no call of gRPC. */
+export function refuseRequest(stream: ServerHttp2Stream, httpStatus: number): void {
+  if (isGone(stream)) return;
+  stream.respond({ ":status": httpStatus }, ALONE);
+  stream.resume();
+}
+
+/** Whoever has gone away is not answered. */
+const isGone = (stream: ServerHttp2Stream): boolean => stream.destroyed || stream.closed;
