@@ -19,7 +19,12 @@ import { framed, type ReadMessage, receiveMessage } from "./grpc-message.ts";
 export const pathOf = (method: DescMethod) => `/${method.parent.typeName}/${method.name}`;
 
 /** Takes what comes on a stream. */
-export type ServeStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
+export type ServeStream = (
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  /** Name, value, name, value, as they came. */
+  rawHeaders: readonly string[],
+) => void;
 
 export interface GrpcCallsOptions {
   readonly kernel: Kernel;
@@ -41,11 +46,12 @@ export function grpcCalls(options: GrpcCallsOptions): ReadonlyMap<string, ServeS
 function serving(options: GrpcCallsOptions, method: DescMethodUnary): ServeStream {
   const { kernel, messageBytesMax } = options;
   const encode = (message: MessageShape<DescMessage>) => framed(toBinary(method.output, message));
-  return (stream, headers) => {
+  return (stream, headers, rawHeaders) => {
     // Whatever has gone wrong, the stream ends, and that is heard of.
     stream.on("error", () => {});
     const unfit = unfitness(headers);
     if (unfit !== undefined) return refuseRequest(stream, unfit);
+    requireOneToken(headers, rawHeaders);
     const call = openCall(options, method, stream, headers);
     const ended = options.onCall(stream.session);
 
@@ -106,6 +112,12 @@ function openCall(
     clientCertificate: () => clientCertificateOf(session?.socket ?? {}),
     timeoutMs: timeoutMsOf((name) => (name === "grpc-timeout" ? header(name) : undefined)),
   });
+}
+
+/** Node keeps only the first of two headers that should be one, and two tokens are no token. */
+function requireOneToken(headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
+  const at = rawHeaders.indexOf("authorization");
+  if (at >= 0 && rawHeaders.includes("authorization", at + 1)) headers.authorization = "several";
 }
 
 const peers = new WeakMap<Http2Session, string>();

@@ -43,12 +43,12 @@ export function guardHttp2(server: Server, { calls, headerBytesMax, onOther }: G
     keep(http2, "session", sessions);
     const others = http2.listeners("stream");
     http2.removeAllListeners("stream");
-    http2.on("stream", (stream, headers, ...more) => {
+    http2.on("stream", (stream, headers, flags, rawHeaders) => {
       const path = headers[":path"] ?? "";
       const serve = calls.get(path);
-      if (serve !== undefined) return serve(stream, headers);
+      if (serve !== undefined) return serve(stream, headers, rawHeaders);
       onOther(path);
-      for (const other of others) other.call(http2, stream, headers, ...more);
+      for (const other of others) other.call(http2, stream, headers, flags, rawHeaders);
     });
   }
   return {

@@ -24,10 +24,10 @@ export const isForm = (contentType: string | undefined): boolean =>
  */
 export async function readForm(req: IncomingMessage, call: Call, bytesMax: number): Promise<JsonObject> {
   const form = new URLSearchParams(textOf(await readBody(req, bytesMax, call.signal)));
-  const known = new Set(call.method.input.fields.map(({ name }) => name));
+  const known = call.method.input.fields;
   const fields: JsonObject = {};
   for (const [name, text] of form) {
-    if (!known.has(name) || text === "") continue;
+    if (text === "" || !known.some((field) => field.name === name)) continue;
     if (name in fields) throw invalidRequest(`${name} is sent more than once`);
     fields[name] = text;
   }
@@ -40,6 +40,7 @@ export async function readForm(req: IncomingMessage, call: Call, bytesMax: numbe
  * @throws FaultError invalid_request
  */
 export function requireBareQuery(query: string): void {
+  if (query === "") return;
   for (const name of new URLSearchParams(query).keys())
     if (PARAMETERS.has(name)) throw invalidRequest(`${name} belongs in the body and not in the query`);
 }
@@ -73,6 +74,7 @@ export function withBasic(call: Call, fields: JsonObject): JsonObject {
 }
 
 function formDecoded(text: string): string {
+  if (!/[%+]/.test(text)) return text;
   try {
     return decodeURIComponent(text.replaceAll("+", " "));
   } catch {
@@ -80,9 +82,11 @@ function formDecoded(text: string): string {
   }
 }
 
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
 function textOf(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return UTF8.decode(bytes);
   } catch {
     throw invalidRequest("the body is not UTF-8");
   }

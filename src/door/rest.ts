@@ -11,7 +11,7 @@ import { commonHeaders, sendFault, sendJson } from "./http-answer.ts";
 import { isForm, isOAuth, readForm, requireBareQuery, sendOAuthFault, withBasic } from "./oauth.ts";
 import { type RestAnswer, restAnswer } from "./rest-answer.ts";
 import { restMessage } from "./rest-request.ts";
-import { matchRoute, type PathVariables, type Route, routesOf } from "./routes.ts";
+import { type PathVariables, type Route, routeFinder, routesOf } from "./routes.ts";
 
 export interface RestEdge {
   /** Answers every request; what fits no route is `route_unknown`. */
@@ -30,11 +30,11 @@ export type OpenHttpCall = (
  * in the files of its name and nowhere else: 201 and 204, `Location`, the error envelope, lower-case enum words.
  */
 export function createRestEdge(kernel: Kernel, messageBytesMax: number): RestEdge {
-  const routes = routesOf(kernel.methods);
+  const findRoute = routeFinder(routesOf(kernel.methods));
   return {
     async handle(req, res, open) {
       const { path, query } = targetOf(req);
-      const match = matchRoute(routes, req.method ?? "", path);
+      const match = findRoute(req.method ?? "", path);
       if (match.kind !== "matched") throw new FaultError(match);
       const call = open(match.route.method, "rest", match.route);
       const read = (await kernel.admits(call))
@@ -54,9 +54,9 @@ export function createRestEdge(kernel: Kernel, messageBytesMax: number): RestEdg
 }
 
 /** The request target at its first `?`: further ones belong to the query. */
-function targetOf(req: IncomingMessage): { readonly path: string; readonly query: string } {
-  const [, path = "", query = ""] = /^([^?]*)\??(.*)$/s.exec(req.url ?? "") ?? [];
-  return { path, query };
+function targetOf({ url = "" }: IncomingMessage): { readonly path: string; readonly query: string } {
+  const at = url.indexOf("?");
+  return at < 0 ? { path: url, query: "" } : { path: url.slice(0, at), query: url.slice(at + 1) };
 }
 
 interface Target {

@@ -37,17 +37,40 @@ export function routesOf(methods: readonly DescMethodUnary[]): Route[] {
   return routes;
 }
 
+/** Finds the route of a request by its method and its path. */
+export type FindRoute = (httpMethod: string, path: string) => RouteMatch;
+
+/** `matchRoute` that need not look at every route where the path has no variable, as that of the token endpoint. */
+export function routeFinder(routes: readonly Route[]): FindRoute {
+  const known = new Map<string, readonly Fitting[]>();
+  for (const { template, segments } of routes)
+    if (segments.every((segment) => "literal" in segment)) known.set(template, fittingOf(routes, template));
+  return (httpMethod, path) => choose(known.get(path) ?? fittingOf(routes, path), httpMethod);
+}
+
 /**
  * Finds the route of a path as it stands in the request line: nothing is decoded, folded or normalised before it is
  * matched, so no spelling of a path reaches a handler by a way around its route.
  */
-export function matchRoute(routes: readonly Route[], httpMethod: string, path: string): RouteMatch {
+export const matchRoute = (routes: readonly Route[], httpMethod: string, path: string): RouteMatch =>
+  choose(fittingOf(routes, path), httpMethod);
+
+interface Fitting {
+  readonly route: Route;
+  readonly variables: PathVariables;
+}
+
+/** The routes of a path, whatever the method. */
+function fittingOf(routes: readonly Route[], path: string): Fitting[] {
   // A slash at the end makes another path, not one with an empty id.
   const parts = path.endsWith("/") ? [] : path.split("/");
-  const found = routes.flatMap((route) => {
+  return routes.flatMap((route) => {
     const variables = matchSegments(route.segments, parts);
     return variables === undefined ? [] : [{ route, variables }];
   });
+}
+
+function choose(found: readonly Fitting[], httpMethod: string): RouteMatch {
   const match = found.find(({ route }) => route.httpMethod === httpMethod);
   if (match !== undefined) return { kind: "matched", ...match };
   if (found.length === 0) return { kind: "route_unknown" };

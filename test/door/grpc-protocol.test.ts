@@ -141,6 +141,12 @@ for (const contentType of ["application/grpc", "application/grpc+proto", "Applic
   });
 }
 
+test("two tokens are no token over gRPC", async () => {
+  const headers = { authorization: [authorization, authorization] } as unknown as OutgoingHttpHeaders;
+  assert.equal((await call(frame(good()), headers)).code, Code.Unauthenticated);
+  await assertNothingStored(h, account.id);
+});
+
 test("packed messages are read, by gzip and by deflate", async () => {
   const { organizationId, id } = await h.givenAccount();
   const own = `Bearer ${await h.token(organizationId)}`;

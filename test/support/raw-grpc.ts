@@ -19,7 +19,8 @@ export interface RawGrpc {
 }
 
 export function rawGrpc(address: string): RawGrpc {
-  const session = connect(`http://${address}`);
+  // What should be single may come twice: Node sends that only when it is told so, which its types do not know.
+  const session = connect(`http://${address}`, { strictSingleValueFields: false } as object);
   session.on("error", () => {});
   const open = (headers: OutgoingHttpHeaders = {}) =>
     session.request({
