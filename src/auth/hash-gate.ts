@@ -1,4 +1,5 @@
 import { abortFault, type FaultError, unavailable } from "../domain/fault.ts";
+import { createRefusalPace } from "./refusal-pace.ts";
 
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 2_000;
@@ -40,7 +41,7 @@ export interface HashGate {
 
 interface Waiter {
   start(): void;
-  refuse(err: FaultError): void;
+  shed(): void;
 }
 
 /**
@@ -57,6 +58,7 @@ export function createHashGate({
 }: HashGateDeps): HashGate {
   /** The group whose turn it is comes first. */
   const queues = new Map<string, Waiter[]>();
+  const pace = createRefusalPace(now);
   let [inFlight, queued, hashed, shed, abandoned, recentMs] = [0, 0, 0, 0, 0, HASH_MS_GUESS];
 
   const next = (): Waiter | undefined => {
@@ -107,9 +109,9 @@ export function createHashGate({
           onWait?.(now() - since);
           resolve(run(work));
         },
-        refuse(err) {
+        shed() {
           signal?.removeEventListener("abort", leave);
-          reject(err);
+          refuse(signal).catch(reject);
         },
       };
       const leave = (): void => {
@@ -123,11 +125,15 @@ export function createHashGate({
       queued += 1;
     });
 
-  /** The whole queue has to pass first. The jitter goes upwards, so that nobody is told to come back too early. */
-  const refusal = (): FaultError => {
+  /**
+   * Rejects when it is time for that. The whole queue has to pass first. The jitter goes upwards, so that nobody is told to come
+   * back too early.
+   */
+  const refuse = async (signal: AbortSignal | undefined): Promise<never> => {
     shed += 1;
+    await pace.turn(signal);
     const estimateMs = Math.max(RETRY_MS_MIN, (queued * recentMs) / permits);
-    return unavailable(
+    throw unavailable(
       "hash_queue",
       Math.round(Math.min(estimateMs, RETRY_MS_MAX / 1.5) * (1 + random() / 2)),
     );
@@ -139,7 +145,7 @@ export function createHashGate({
     if (waiters.length <= (queues.get(group)?.length ?? 0) + 1) return false;
     const last = waiters.at(-1) as Waiter;
     take(longest, last);
-    last.refuse(refusal());
+    last.shed();
     return true;
   };
 
@@ -150,7 +156,7 @@ export function createHashGate({
         onWait?.(0);
         return run(work);
       }
-      if (queued >= queueMax && (queued === 0 || !makesRoom(group))) throw refusal();
+      if (queued >= queueMax && (queued === 0 || !makesRoom(group))) return refuse(signal);
       return wait(work, signal, group);
     },
     // A free permit means an empty queue, since `run` hands its own on before anybody else can ask.
