@@ -18,6 +18,7 @@ export const INVARIANTS = {
   refused: "what is forged, late or malformed gets one constant answer",
   unmoved: "no spelling of a path and no header leads past the policy of a call",
   standing: "no crash, no hang, no 5xx",
+  documented: "every answer is one that the published document gives for its operation",
   bounded: "memory, and what is kept of anything that callers name, stays bounded",
   silent: "no secret, token, hash, SQL or stack is anywhere but with its owner",
   served: "who behaves is served meanwhile, and whoever is not is told when to come again",

@@ -1,5 +1,7 @@
-import { type DescEnum, type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
+import { type DescEnum, type DescField, type DescMessage, getOption, ScalarType } from "@bufbuild/protobuf";
+import { FieldBehavior, field_behavior } from "../../gen/google/api/field_behavior_pb.ts";
 import { isAlwaysThere } from "../../src/door/rest-json.ts";
+import { isOfTheResource } from "../../src/door/rest-request.ts";
 import { isOwn, sayable, wordOf } from "../../src/door/rest-words.ts";
 import { isInteger } from "../../src/rpc/decode.ts";
 import { type Comments, commentOn } from "../references/proto-comments.ts";
@@ -92,11 +94,21 @@ function itemSchema(schemas: Schemas, field: DescField): Schema {
     case "google.protobuf.Duration":
       return DURATION;
     case "google.protobuf.FieldMask":
-      return { type: "string", examples: ["displayName,roles"] };
+      return { type: "string", examples: [maskOf(field.parent)] };
   }
   if (field.message === undefined) throw new TypeError(`${String(field)} has no schema`);
   return messageRef(schemas, field.message);
 }
+
+/** Names some of what the request can change. */
+const maskOf = ({ fields }: DescMessage): string =>
+  fields
+    .filter(
+      (field) => isOfTheResource(field) && !getOption(field, field_behavior).includes(FieldBehavior.REQUIRED),
+    )
+    .slice(0, 2)
+    .map(({ jsonName }) => jsonName)
+    .join(",");
 
 /** Proto JSON has 64 bits in a string: a number of JavaScript's would lose some. */
 function integerSchema({ scalar }: DescField): Schema {

@@ -21,6 +21,9 @@ export interface RestRequest {
 /** Fields that say how an update is done, and not what is changed (AIP-134, AIP-154, AIP-155, AIP-163). */
 const BESIDE_THE_RESOURCE = ["update_mask", "etag", "validate_only", "request_id"];
 
+/** Whether a field of an update is, or names, what is changed. */
+export const isOfTheResource = ({ name }: DescField): boolean => !BESIDE_THE_RESOURCE.includes(name);
+
 /**
  * The message of a request. Everything that is wrong with its shape is named at once, up to eight violations.
  * @throws FaultError invalid_argument
@@ -92,7 +95,7 @@ function addUpdateMask(route: Route, fields: Fields): void {
   const mask = route.method.input.fields.find(({ name }) => name === "update_mask");
   const isMask = mask?.message?.typeName === "google.protobuf.FieldMask";
   if (route.httpMethod !== "PATCH" || mask === undefined || !isMask || fields.has(mask)) return;
-  const changed = [...fields.keys()].filter(({ name }) => !BESIDE_THE_RESOURCE.includes(name));
+  const changed = [...fields.keys()].filter(isOfTheResource);
   fields.set(mask, changed.map(({ jsonName }) => jsonName).join(","));
 }
 

@@ -100,3 +100,20 @@ for (const operation of OPERATIONS.filter(({ path }) => path.startsWith("/v1/reg
     }
   });
 }
+
+test("an update mask that the document shows names members of its own request", () => {
+  const masks = OPERATIONS.flatMap((operation) => {
+    const { updateMask, ...members } = (bodySchemaOf(operation)?.["properties"] ?? {}) as Record<
+      string,
+      Schema
+    >;
+    const shown = (updateMask?.["examples"] ?? []) as string[];
+    return shown.map((mask) => ({ names: mask.split(","), members: Object.keys(members) }));
+  });
+  assert.equal(masks.length, 2);
+  for (const { names, members } of masks)
+    assert.deepEqual(
+      names,
+      names.filter((name) => members.includes(name)),
+    );
+});

@@ -89,11 +89,14 @@ ajv.addVocabulary(["components", "x-minimum", "x-maximum"]);
  * Clients must take members that they do not know, so the document leaves messages open; here none may come that it does
  * not have. Those of `google.rpc`, which have no description, get their `@type` besides.
  */
-const CLOSED = mapped(document.components.schemas, (schema) =>
-  schema.properties === undefined || schema.description === undefined
-    ? schema
-    : { additionalProperties: false, ...schema },
-);
+export const closedSchemas = (schemas: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  mapped(schemas, (schema) =>
+    schema.properties === undefined || schema.description === undefined
+      ? schema
+      : { additionalProperties: false, ...schema },
+  );
+
+const CLOSED = closedSchemas(document.components.schemas);
 
 const compiled = new Map<Schema, ValidateFunction>();
 
