@@ -24,6 +24,9 @@ export const INVARIANTS = {
   served: "who behaves is served meanwhile, and whoever is not is told when to come again",
   fair: "the load of one organization does not raise the errors of another",
   locked: "what is installed is what the lockfile says, and nothing of it runs at install time",
+  accounted:
+    "every package is there for a written reason, on the bill of materials and without a known fault",
+  reproducible: "what is generated is what its sources make",
 } as const;
 
 export type Invariant = keyof typeof INVARIANTS;

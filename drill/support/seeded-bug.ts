@@ -1,10 +1,10 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type postgres from "postgres";
+import { copyCheckout, lendPackages } from "./checkout.ts";
 import type { Invariant } from "./drill.ts";
 
-/** A replacement of text in one file of `src`, which breaks one invariant. */
+/** A replacement of text in one file of the checkout, which breaks one invariant. */
 export interface SeededBug {
   readonly name: string;
   readonly breaks: Invariant;
@@ -22,16 +22,15 @@ function seededText({ name, file, from, to }: SeededBug): string {
   return parts.join(to);
 }
 
-/** A copy of the sources with the bug in it, gone with the block; the checkout itself where there is none. */
+/** A copy of the checkout with the bug in it, gone with the block; the checkout itself where there is none. */
 export function seededRoot(bug: SeededBug | undefined): { readonly root: string } & Disposable {
   if (bug === undefined || bug.file.startsWith(FUNCTIONS))
     return { root: resolve("."), [Symbol.dispose]: () => {} };
-  const root = mkdtempSync(join(tmpdir(), "keyturn-seeded-"));
-  for (const part of ["bin", "gen", "src", "package.json", "service_config.json"])
-    cpSync(part, join(root, part), { recursive: true });
-  symlinkSync(resolve("node_modules"), join(root, "node_modules"));
-  writeFileSync(join(root, bug.file), seededText(bug));
-  return { root, [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }) };
+  const text = seededText(bug);
+  const copy = copyCheckout(".");
+  lendPackages(copy.root);
+  writeFileSync(join(copy.root, bug.file), text);
+  return copy;
 }
 
 /** Puts a bug of a SQL function into a database. Its owner stays, as it is replaced. */

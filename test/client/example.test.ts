@@ -75,10 +75,14 @@ test("the example replaces its own secret while it runs, from a checkout", async
 test("installed as a package elsewhere, the client runs as JavaScript and the example does the same", async (t) => {
   const at = scopeOf(t);
   const folder = givenFolder(at);
-  const packed = spawnSync("npm", ["pack", "--json", "--pack-destination", folder], {
-    cwd: ROOT,
-    encoding: "utf8",
-  });
+  const packed = spawnSync(
+    "npm",
+    ["run", "--silent", "pack:client", "--", "--json", "--pack-destination", folder],
+    {
+      cwd: ROOT,
+      encoding: "utf8",
+    },
+  );
   assert.equal(packed.status, 0, packed.stderr);
   const [{ filename }] = JSON.parse(packed.stdout.slice(packed.stdout.indexOf("[")));
   const installed = join(folder, "node_modules", "keyturn");
