@@ -136,7 +136,8 @@ export function frame(
   return Buffer.concat([head, payload]);
 }
 
-function readFrames(
+/** Tells of each frame that comes. */
+export function readFrames(
   socket: Socket,
   onFrame: (type: number, flags: number, stream: number, payload: Buffer) => void,
 ): void {

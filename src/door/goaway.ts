@@ -41,5 +41,23 @@ function goneAway(session: Http2Session): Promise<void> {
 export async function endSessions(sessions: Iterable<Http2Session>, timeoutMs: number): Promise<void> {
   const open = [...sessions];
   await sendAway(open, timeoutMs);
-  for (const session of open) session.close();
+  for (const session of open) closeSession(session);
+}
+
+/** Longer than any call is silent. */
+const SILENCE_MS_MAX = 60_000;
+
+/**
+ * Closes a connection: it ends with the last of its calls, or once nothing has moved on it for `silenceMsMax`. Who breaks the protocol on a
+ * connection that is being closed is not read any more, so that Node does not hear either that he has gone: his socket
+ * would be there for ever.
+ */
+export function closeSession(session: Http2Session, silenceMsMax = SILENCE_MS_MAX): void {
+  session.close();
+  session.setTimeout(silenceMsMax, () => session.destroy());
+}
+
+/** A client that takes its leave (GOAWAY) closes its connection: so do we. */
+export function closeWhenLeft(session: Http2Session, silenceMsMax = SILENCE_MS_MAX): void {
+  session.once("goaway", () => closeSession(session, silenceMsMax));
 }

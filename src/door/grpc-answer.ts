@@ -1,4 +1,4 @@
-import type { ServerHttp2Stream } from "node:http2";
+import { constants, type ServerHttp2Stream } from "node:http2";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
@@ -26,7 +26,7 @@ function sendOk(this: ServerHttp2Stream): void {
 
 /**
  * What a call has failed with: code, message, and a `google.rpc.Status` with the details, all in the one block of headers that
- * gRPC calls "Trailers-Only". The rest of a request that is still coming is thrown away.
+ * gRPC calls "Trailers-Only".
  */
 export function answerFault(stream: ServerHttp2Stream, call: Call): void {
   if (isGone(stream)) return;
@@ -44,13 +44,22 @@ export function answerFault(stream: ServerHttp2Stream, call: Call): void {
     },
     ALONE,
   );
-  stream.resume();
+  endRequest(stream);
 }
 
 /** To what is no call of gRPC. */
 export function refuseRequest(stream: ServerHttp2Stream, httpStatus: number): void {
   if (isGone(stream)) return;
   stream.respond({ ":status": httpStatus }, ALONE);
+  endRequest(stream);
+}
+
+/**
+ * Asks a client that has its answer and is still sending to stop (RFC 9113 section 8.1). Without that its stream would stay open for
+ * as long as it likes, and hold a drain up. What is on its way is thrown away.
+ */
+function endRequest(stream: ServerHttp2Stream): void {
+  if (stream.state.state === constants.NGHTTP2_STREAM_STATE_OPEN) stream.close(constants.NGHTTP2_NO_ERROR);
   stream.resume();
 }
 

@@ -51,8 +51,8 @@ function serving(options: GrpcCallsOptions, method: DescMethodUnary): ServeStrea
     stream.on("error", () => {});
     const unfit = unfitness(headers);
     if (unfit !== undefined) return refuseRequest(stream, unfit);
-    requireOneToken(headers, rawHeaders);
-    const call = openCall(options, method, stream, headers);
+    const header = headersOf(headers, rawHeaders);
+    const call = openCall(options, method, stream, header);
     const ended = options.onCall(stream.session);
 
     /** Once: a call that has been answered is not answered again. */
@@ -72,11 +72,7 @@ function serving(options: GrpcCallsOptions, method: DescMethodUnary): ServeStrea
       if (!isAdmitted) return refuse();
       const receive = (read: ReadMessage) =>
         void answer(() => messageFromBinary(method.input, read()), encode);
-      receiveMessage(
-        stream,
-        { encoding: headerOf(headers, "grpc-encoding"), bytesMax: messageBytesMax },
-        receive,
-      );
+      receiveMessage(stream, { encoding: header("grpc-encoding"), bytesMax: messageBytesMax }, receive);
     };
     stream.once("close", call.abandon);
     call.signal.addEventListener("abort", refuse, { once: true });
@@ -101,9 +97,8 @@ function openCall(
   { kernel, clientAddressOf }: GrpcCallsOptions,
   method: DescMethodUnary,
   { session }: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
+  header: Call["header"],
 ): Call {
-  const header = (name: string) => headerOf(headers, name);
   return kernel.open({
     method,
     door: "grpc",
@@ -112,12 +107,6 @@ function openCall(
     clientCertificate: () => clientCertificateOf(session?.socket ?? {}),
     timeoutMs: timeoutMsOf((name) => (name === "grpc-timeout" ? header(name) : undefined)),
   });
-}
-
-/** Node keeps only the first of two headers that should be one, and two tokens are no token. */
-function requireOneToken(headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
-  const at = rawHeaders.indexOf("authorization");
-  if (at >= 0 && rawHeaders.includes("authorization", at + 1)) headers.authorization = "several";
 }
 
 const peers = new WeakMap<Http2Session, string>();
@@ -130,7 +119,14 @@ function peerOf(session: Http2Session | undefined): string | undefined {
   return known;
 }
 
-function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {
-  const value = headers[name];
-  return Array.isArray(value) ? value.join(", ") : value;
+/** The headers of a call by their names. Node keeps only the first of two tokens, and two are none. */
+function headersOf(headers: IncomingHttpHeaders, rawHeaders: readonly string[]): Call["header"] {
+  const hasSeveralTokens = rawHeaders.filter(isTokenAt).length > 1;
+  return (name) => {
+    const value = hasSeveralTokens && name === "authorization" ? "several" : headers[name];
+    return Array.isArray(value) ? value.join(", ") : value;
+  };
 }
+
+/** Names stand at even places, their values behind them. */
+const isTokenAt = (text: string, at: number): boolean => at % 2 === 0 && text === "authorization";

@@ -8,7 +8,10 @@ const PREFIX_BYTES = 5;
 /** What `unpack` can read, as gRPC tells it to clients. */
 export const ACCEPTED_ENCODINGS = "identity,deflate,gzip";
 
-const UNPACKERS: Readonly<Record<string, typeof gunzipSync>> = { gzip: gunzipSync, deflate: inflateSync };
+const UNPACKERS: ReadonlyMap<string, typeof gunzipSync> = new Map([
+  ["gzip", gunzipSync],
+  ["deflate", inflateSync],
+]);
 
 /** Gives the message, or throws the FaultError of what came instead: invalid_argument, message_too_large. */
 export type ReadMessage = () => Uint8Array;
@@ -47,6 +50,8 @@ export function receiveMessage(
     else if (length > PREFIX_BYTES + messageBytes) end(refuseMessage);
   });
   const endOfStream = () => {
+    // A reset without an error reads like an end, but whoever takes his call back has not said all.
+    if (stream.closed) return;
     const bytes = received === undefined ? undefined : bytesOf(received);
     const isWhole = bytes !== undefined && bytes.length >= PREFIX_BYTES;
     if (!isWhole || bytes.length !== PREFIX_BYTES + bytes.readUInt32BE(1)) return end(refuseMessage);
@@ -91,7 +96,7 @@ const bytesOf = (received: Gathered | Buffer): Buffer =>
 function unpack(bytes: Buffer, encoding: string | undefined, bytesMax: number): Uint8Array {
   const message = bytes.subarray(PREFIX_BYTES);
   if (bytes[0] === 0) return message;
-  const unpacker = UNPACKERS[encoding ?? ""];
+  const unpacker = UNPACKERS.get(encoding ?? "");
   if (bytes[0] !== 1 || unpacker === undefined) return refuseMessage();
   try {
     return unpacker(message, { maxOutputLength: bytesMax });

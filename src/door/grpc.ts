@@ -22,6 +22,8 @@ export interface GrpcDoorOptions {
   readonly concurrentStreamsMax: number;
   /** Absent: in clear. */
   readonly tls?: DoorTls | undefined;
+  /** How long a connection that its client leaves may be silent. Default: longer than any call is. */
+  readonly silenceMsMax?: number | undefined;
   /** Whether to answer gRPC server reflection. */
   readonly reflection: boolean;
   /** Whether to keep books for channelz. Default: none. */
@@ -60,6 +62,7 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<OpenDoor> 
   const guard = guardHttp2(server, {
     calls: grpcCalls({ kernel, clientAddressOf, messageBytesMax, onCall }),
     headerBytesMax,
+    silenceMsMax: options.silenceMsMax,
     onOther: (path) => isForeign(path) && options.onUnrouted?.("ROUTE_UNKNOWN", undefined),
   });
   options.tls?.watch((_material, isClientCaNew) => {

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createSecureServer, type Http2ServerRequest } from "node:http2";
 import type { SecureContextOptions } from "node:tls";
+import { closeSession, closeWhenLeft } from "./goaway.ts";
 import type { HttpServerOptions } from "./http-server.ts";
 import type { DoorTls } from "./tls.ts";
 import type { TlsMaterial } from "./tls-material.ts";
@@ -33,7 +34,10 @@ export function createListener(
   server.on("request", (req, res) =>
     onRequest(req as unknown as IncomingMessage, res as unknown as ServerResponse),
   );
-  server.on("session", (session) => session.setTimeout(timeouts.idleMsMax, () => session.close()));
+  server.on("session", (session) => {
+    session.setTimeout(timeouts.idleMsMax, () => closeSession(session, timeouts.idleMsMax));
+    closeWhenLeft(session, timeouts.idleMsMax);
+  });
   // Errors of a connection that has shaken hands are nobody's but ours (nodejs/node#35824). They end it, and that is all.
   server.on("secureConnection", (socket) => socket.on("error", () => {}));
   tls.watch((material) => server.setSecureContext(contextOf(material)));

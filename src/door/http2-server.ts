@@ -1,7 +1,7 @@
 import type { Http2Server, Http2Session } from "node:http2";
 import { Server as NetServer, type Socket } from "node:net";
 import type { Server } from "@grpc/grpc-js";
-import { endSessions, SEND_AWAY_MS_MAX, sendAway } from "./goaway.ts";
+import { closeWhenLeft, endSessions, SEND_AWAY_MS_MAX, sendAway } from "./goaway.ts";
 import type { ServeStream } from "./grpc-calls.ts";
 
 export interface Http2Guard {
@@ -22,6 +22,8 @@ export interface GuardOptions {
   /** What is ours, by its path. All else is for grpc-js. */
   readonly calls: ReadonlyMap<string, ServeStream>;
   readonly headerBytesMax: number;
+  /** How long a connection that its client leaves may be silent. Default: longer than any call is. */
+  readonly silenceMsMax?: number | undefined;
   /** Told of each request for another path. */
   readonly onOther: (path: string) => void;
 }
@@ -29,11 +31,12 @@ export interface GuardOptions {
 /**
  * Three things that grpc-js has no option for, done on the HTTP/2 server inside it:
  * - Calls that are not its own.
- * - A bound on the headers of a call.
+ * - A bound on the headers of a call, and on how long a connection stays that its client leaves.
  * - The drain. grpc-js closes connections at once, with calls on the way that it then does not answer; without channelz its
  *   `forceShutdown` does not know the connections; and `tryShutdown` waits for ever for one that ends at that moment.
  */
-export function guardHttp2(server: Server, { calls, headerBytesMax, onOther }: GuardOptions): Http2Guard {
+export function guardHttp2(server: Server, options: GuardOptions): Http2Guard {
+  const { calls, headerBytesMax, silenceMsMax, onOther } = options;
   const sessions = new Set<Http2Session>();
   const sockets = new Set<Socket>();
   const servers = [...http2ServersOf(server)];
@@ -41,6 +44,7 @@ export function guardHttp2(server: Server, { calls, headerBytesMax, onOther }: G
     http2.updateSettings({ maxHeaderListSize: headerBytesMax });
     keep(http2, "connection", sockets);
     keep(http2, "session", sessions);
+    http2.on("session", (session) => closeWhenLeft(session, silenceMsMax));
     const others = http2.listeners("stream");
     http2.removeAllListeners("stream");
     http2.on("stream", (stream, headers, flags, rawHeaders) => {

@@ -44,6 +44,11 @@ const BAD_FRAMES: readonly (readonly [
   ["a packed message without its encoding", () => frame(gzipSync(good()), { flag: 1 })],
   ["a packed message that is not packed", () => frame(good(), { flag: 1 }), { "grpc-encoding": "gzip" }],
   ["an encoding that there is none of", () => frame(good(), { flag: 1 }), { "grpc-encoding": "lzma" }],
+  [
+    "a property of objects for its encoding",
+    () => frame(good(), { flag: 1 }),
+    { "grpc-encoding": "constructor" },
+  ],
 ];
 
 for (const [what, body, headers] of BAD_FRAMES) {
@@ -145,6 +150,13 @@ test("two tokens are no token over gRPC", async () => {
   const headers = { authorization: [authorization, authorization] } as unknown as OutgoingHttpHeaders;
   assert.equal((await call(frame(good()), headers)).code, Code.Unauthenticated);
   await assertNothingStored(h, account.id);
+});
+
+test("a header that has the name of another for its value is none of it", async () => {
+  const { organizationId, id } = await h.givenAccount();
+  const own = `Bearer ${await h.token(organizationId)}`;
+  const body = frame(encodeCreate({ serviceAccountId: id }));
+  assert.equal((await call(body, { "x-header": "authorization", authorization: own })).code, 0);
 });
 
 test("packed messages are read, by gzip and by deflate", async () => {

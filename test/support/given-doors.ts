@@ -19,6 +19,8 @@ export interface GivenDoorsOptions {
   readonly deadlines?: DeadlineLimits;
   readonly concurrentStreamsMax?: number;
   readonly httpTimeouts?: HttpDoorOptions["timeouts"];
+  /** How long a connection of gRPC that its client leaves may be silent. */
+  readonly silenceMsMax?: number;
   /** Default: in clear. */
   readonly tls?: DoorTls;
   /** By a name in the client's certificate. */
@@ -94,6 +96,7 @@ export async function givenDoors(options: GivenDoorsOptions = {}): Promise<Given
     ...limits,
     headerBytesMax: 16 * 1024,
     concurrentStreamsMax: options.concurrentStreamsMax ?? 100,
+    silenceMsMax: options.silenceMsMax,
     reflection: false,
   });
   const http = await openHttpDoor({
