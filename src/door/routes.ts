@@ -40,20 +40,17 @@ export function routesOf(methods: readonly DescMethodUnary[]): Route[] {
 /** Finds the route of a request by its method and its path. */
 export type FindRoute = (httpMethod: string, path: string) => RouteMatch;
 
-/** `matchRoute` that need not look at every route where the path has no variable, as that of the token endpoint. */
+/**
+ * Finds the route of a path as it stands in the request line: nothing is decoded, folded or normalised before it is
+ * matched, so no spelling of a path reaches a handler by a way around its route. Where a path has no variable, as that of
+ * the token endpoint, its routes are known beforehand.
+ */
 export function routeFinder(routes: readonly Route[]): FindRoute {
   const known = new Map<string, readonly Fitting[]>();
   for (const { template, segments } of routes)
     if (segments.every((segment) => "literal" in segment)) known.set(template, fittingOf(routes, template));
   return (httpMethod, path) => choose(known.get(path) ?? fittingOf(routes, path), httpMethod);
 }
-
-/**
- * Finds the route of a path as it stands in the request line: nothing is decoded, folded or normalised before it is
- * matched, so no spelling of a path reaches a handler by a way around its route.
- */
-export const matchRoute = (routes: readonly Route[], httpMethod: string, path: string): RouteMatch =>
-  choose(fittingOf(routes, path), httpMethod);
 
 interface Fitting {
   readonly route: Route;

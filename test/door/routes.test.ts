@@ -11,7 +11,7 @@ import {
 } from "@bufbuild/protobuf";
 import { http } from "../../gen/google/api/annotations_pb.ts";
 import { type HttpRule, HttpRuleSchema } from "../../gen/google/api/http_pb.ts";
-import { matchRoute, type Route, type RouteMatch, routesOf } from "../../src/door/routes.ts";
+import { type Route, type RouteMatch, routeFinder, routesOf } from "../../src/door/routes.ts";
 import { binding, givenMethod, givenMethods } from "../support/given-service.ts";
 
 const modules = await Promise.all(globSync("gen/keyturn/**/*_pb.ts").map((file) => import(`../../${file}`)));
@@ -22,6 +22,7 @@ const methods = files.flatMap((file) =>
   file.services.flatMap((service) => service.methods),
 ) as DescMethodUnary[];
 const routes = routesOf(methods);
+const findRoute = routeFinder(routes);
 
 const IAM = "/v1/regions/global/iam";
 const ACCOUNT = `${IAM}/service-accounts/sa-one`;
@@ -48,7 +49,7 @@ const CONTRACT: readonly (readonly [httpMethod: string, path: string, rpc: strin
 
 for (const [httpMethod, path, rpc, variables] of CONTRACT) {
   test(`${httpMethod} ${path} is ${rpc}`, () => {
-    const match = matched(matchRoute(routes, httpMethod, path));
+    const match = matched(findRoute(httpMethod, path));
     assert.equal(match.route.method.name, rpc);
     assert.equal(match.route.hasBody, ["POST", "PATCH"].includes(httpMethod));
     assert.deepEqual(
@@ -80,7 +81,7 @@ test("every path that fits a binding fits that one and no other, whatever stands
     for (const value of VALUES) {
       const path = template.replace(/\{\w+\}/g, value);
       if (path.endsWith("/")) continue;
-      const fitting = routes.filter((route) => matchRoute([route], httpMethod, path).kind === "matched");
+      const fitting = routes.filter((route) => routeFinder([route])(httpMethod, path).kind === "matched");
       assert.deepEqual(
         fitting.map((route) => route.method.name),
         [method.name],
@@ -95,7 +96,7 @@ test("what follows a colon is a verb and never part of an id", () => {
     for (const verb of [":x", ":", ":rotate:rotate", ":Rotate", ":rotate:", ":%72otate", ":rotate "]) {
       const path = template.replace(/\{\w+\}/g, "x") + verb;
       for (const httpMethod of ["GET", "POST", "PATCH", "DELETE"]) {
-        assert.deepEqual(matchRoute(routes, httpMethod, path), { kind: "route_unknown" }, path);
+        assert.deepEqual(findRoute(httpMethod, path), { kind: "route_unknown" }, path);
       }
     }
   }
@@ -133,14 +134,14 @@ const UNKNOWN = [
 for (const path of UNKNOWN) {
   test(`the path "${path}" is unknown, whatever the method`, () => {
     for (const httpMethod of ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS", ""]) {
-      assert.deepEqual(matchRoute(routes, httpMethod, path), { kind: "route_unknown" });
+      assert.deepEqual(findRoute(httpMethod, path), { kind: "route_unknown" });
     }
   });
 }
 
 test("a method that a path has not is refused with all those that it has, each once", () => {
   const allowed = (path: string, httpMethod: string) => {
-    const match = matchRoute(routes, httpMethod, path);
+    const match = findRoute(httpMethod, path);
     assert.equal(match.kind, "method_not_allowed", `${httpMethod} ${path}`);
     return "allowedMethods" in match ? match.allowedMethods.toSorted() : [];
   };
@@ -155,7 +156,7 @@ test("a method that a path has not is refused with all those that it has, each o
 });
 
 test("a variable is what was sent, undecoded", () => {
-  const { variables } = matched(matchRoute(routes, "GET", `${IAM}/service-accounts/%2e%2E%2f+%zz`));
+  const { variables } = matched(findRoute("GET", `${IAM}/service-accounts/%2e%2E%2f+%zz`));
   assert.deepEqual([...variables.values()], ["%2e%2E%2f+%zz"]);
 });
 
@@ -174,7 +175,7 @@ test("each additional binding is a route of its own, nested ones too", () => {
       ["GET", false],
     ],
   );
-  assert.equal(matched(matchRoute(made, "GET", "/owners/o/things/t:stop")).route, made[2]);
+  assert.equal(matched(routeFinder(made)("GET", "/owners/o/things/t:stop")).route, made[2]);
 });
 
 test("a method without a binding has no route", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type DescMethodUnary, type JsonObject, toJson } from "@bufbuild/protobuf";
 import { FaultError, type FieldViolation } from "../../src/domain/fault.ts";
 import { restMessage } from "../../src/door/rest-request.ts";
-import { matchRoute, routesOf } from "../../src/door/routes.ts";
+import { routeFinder, routesOf } from "../../src/door/routes.ts";
 import { decodeStrictJson } from "../../src/rpc/decode.ts";
 import { binding, givenMethod } from "./given-service.ts";
 
@@ -16,9 +16,9 @@ export interface RestSent {
 
 /** A REST client of one method, down to the message; no server between. */
 export function restClient(method: DescMethodUnary, httpMethod: string, path: string) {
-  const routes = routesOf([method]);
+  const findRoute = routeFinder(routesOf([method]));
   const read = (sent: RestSent) => {
-    const match = matchRoute(routes, httpMethod, sent.path ?? path);
+    const match = findRoute(httpMethod, sent.path ?? path);
     assert.equal(match.kind, "matched");
     if (match.kind !== "matched") throw new Error("no such route");
     return restMessage({
