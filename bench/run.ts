@@ -57,13 +57,15 @@ async function targetsNamed(wanted: readonly string[]): Promise<Target[]> {
 
 async function outcomeOf(target: Target, ground: Ground): Promise<Outcome> {
   const { number, title } = target;
+  const without = target.without?.() ?? [];
   const skipped = target.skip?.();
-  if (skipped !== undefined) return { number, title, tookMs: 0, others: 0, rows: [], skipped };
+  if (skipped !== undefined) return { number, title, tookMs: 0, others: 0, rows: [], without, skipped };
   const since = performance.now();
   const before = machineTime();
   const about = () => ({
     number,
     title,
+    without,
     tookMs: performance.now() - since,
     others: shareOfOthers(before, machineTime()),
   });

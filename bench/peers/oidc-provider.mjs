@@ -2,7 +2,7 @@
  * oidc-provider with a PostgreSQL adapter: client_credentials, JWT access tokens signed with ES256. Clients are read
  * from the database, as credentials are by us; their secrets are kept in clear there, as the library has it.
  *
- * DATABASE_URL and CLIENTS (how many) in the environment; prints one line of JSON with the address once it listens.
+ * DATABASE_URL and CLIENTS ([{"id":"…","secret":"…"}]) in the environment; prints one line of JSON with the address once it listens.
  */
 import { generateKeyPairSync } from "node:crypto";
 import { createServer } from "node:http";
@@ -14,10 +14,10 @@ await pool.query(`
   create table if not exists oidc_payloads (
     model text not null, id text not null, payload jsonb not null, grant_id text, user_code text, uid text,
     expires_at timestamptz, consumed_at timestamptz, primary key (model, id))`);
-for (let index = 0; index < Number(process.env.CLIENTS ?? 100); index += 1) {
+for (const { id, secret } of JSON.parse(process.env.CLIENTS)) {
   const payload = {
-    client_id: `client-${index}`,
-    client_secret: `secret-of-client-${index}-0123456789012345678901234567890`,
+    client_id: id,
+    client_secret: secret,
     grant_types: ["client_credentials"],
     response_types: [],
     redirect_uris: [],

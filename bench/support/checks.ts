@@ -4,13 +4,13 @@ import { VerifyCredentialRequestSchema } from "../../gen/keyturn/v1/verification
 import type { Bench, BenchServer } from "./bench.ts";
 import { runGrpcLoad } from "./grpc-load.ts";
 import { postRequest, runHttpLoad } from "./http-load.ts";
-import type { Peer } from "./peers.ts";
+import type { KeyVerifier } from "./peers.ts";
 import { callRest, issue } from "./rest.ts";
 import type { Contender } from "./turns.ts";
 
 export const CREDENTIALS = 100;
 export const ORGANIZATION = "bench";
-const ACCOUNT = "sa-bench";
+export const ACCOUNT = "sa-bench";
 const HTTP_CONNECTIONS = 16;
 
 export interface Checked {
@@ -66,7 +66,13 @@ export function verifyOverGrpc(
   return { name, serverPid, coldAnswers, run: (durationMs) => runGrpcLoad(load, durationMs) };
 }
 
-function overHttp(name: string, serverPid: number, url: string, requests: readonly Buffer[]): Contender {
+/** Requests over HTTP/1.1, each connection all of them in turn. */
+export function overHttp(
+  name: string,
+  serverPid: number,
+  url: string,
+  requests: readonly Buffer[],
+): Contender {
   const load = { url, requests, connections: HTTP_CONNECTIONS };
   const coldAnswers = requests.length * HTTP_CONNECTIONS;
   return { name, serverPid, coldAnswers, run: (durationMs) => runHttpLoad(load, durationMs) };
@@ -82,37 +88,8 @@ export function verifyOverHttp(name: string, server: BenchServer, { secrets, tok
   return overHttp(name, server.pid, url, requests);
 }
 
-export function verifyByBetterAuth(peer: Peer & { readonly keys: readonly string[] }): Contender {
+export function verifyByBetterAuth(peer: KeyVerifier): Contender {
   const headers = { "content-type": "application/json" };
   const requests = peer.keys.map((key) => postRequest(peer.url, "/verify", headers, JSON.stringify({ key })));
   return overHttp("better-auth verify", peer.pid, peer.url, requests);
-}
-
-const grantRequest = (url: string, path: string, id: string, secret: string): Buffer => {
-  const basic = Buffer.from(`${encodeURIComponent(id)}:${encodeURIComponent(secret)}`).toString("base64");
-  const headers = {
-    authorization: `Basic ${basic}`,
-    "content-type": "application/x-www-form-urlencoded",
-  };
-  return postRequest(url, path, headers, "grant_type=client_credentials");
-};
-
-/** The token endpoint. */
-export function mintTokens(name: string, server: BenchServer, { secrets }: Checked): Contender {
-  const url = `http://${server.http}`;
-  const clientId = `${ACCOUNT}@${ORGANIZATION}.iam`;
-  const requests = secrets.map((secret) => grantRequest(url, "/oauth2/token", clientId, secret));
-  return overHttp(name, server.pid, url, requests);
-}
-
-export function mintTokensByOidcProvider({ pid, url }: Peer): Contender {
-  const requests = Array.from({ length: CREDENTIALS }, (_, index) =>
-    grantRequest(
-      url,
-      "/token",
-      `client-${index}`,
-      `secret-of-client-${index}-0123456789012345678901234567890`,
-    ),
-  );
-  return overHttp("oidc-provider tokens", pid, url, requests);
 }

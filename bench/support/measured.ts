@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { pidsFrom } from "./processor.ts";
 
 /** A process under measurement. */
 export interface Measured {
@@ -22,8 +23,16 @@ export function start(
     stdio: ["ignore", "pipe", "inherit"],
     ...(cwd === undefined ? {} : { cwd }),
   });
-  // A run that fails must not leave its servers behind.
-  const endWithUs = () => void child.kill("SIGKILL");
+  // A run that fails must not leave its servers behind, nor what a server's script has started.
+  const endWithUs = () => {
+    for (const pid of pidsFrom(child.pid as number)) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended since.
+      }
+    }
+  };
   process.once("exit", endWithUs);
   const lines: string[] = [];
   const listeners = new Set<(line: string) => void>();

@@ -25,14 +25,20 @@ function processTimes(): Map<number, ProcessTime> {
   return times;
 }
 
-/** Processor seconds so far of a process and all below it, such as the workers of a server and the backends of PostgreSQL. */
-export function cpuSecondsOf(root: number): number {
+/** A process, if it is there, and all below it, such as the workers of a server and the backends of PostgreSQL. */
+export const pidsFrom = (root: number): readonly number[] => [...timesFrom(root).keys()];
+
+/** Processor seconds so far of a process and all below it. */
+export const cpuSecondsOf = (root: number): number =>
+  [...timesFrom(root).values()].reduce((sum, { seconds }) => sum + seconds, 0);
+
+function timesFrom(root: number): Map<number, ProcessTime> {
   const times = processTimes();
-  const isBelow = (pid: number): boolean => {
+  const isFrom = (pid: number): boolean => {
     for (let at = pid; at > 1; at = times.get(at)?.parent ?? 0) if (at === root) return true;
     return false;
   };
-  return [...times].reduce((sum, [pid, { seconds }]) => (isBelow(pid) ? sum + seconds : sum), 0);
+  return new Map([...times].filter(([pid]) => isFrom(pid)));
 }
 
 /** Processor seconds so far of this process and of those that it started and has seen end: the load, pgbench among it. */

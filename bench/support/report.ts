@@ -15,6 +15,8 @@ export interface Outcome {
   readonly others: number;
   readonly rows: readonly Row[];
   readonly skipped?: string;
+  /** What it was not compared with, and why. */
+  readonly without: readonly string[];
   /** Why it could not be carried through. */
   readonly failure?: string;
 }
@@ -53,7 +55,8 @@ export function linesOf(outcome: Outcome, quick: boolean): string {
       `   ${row.what} / ${row.against}\n      ${valuesText(row)}, wanted ${boundText(row, quick)}: ${verdictOf(outcome, row, quick)}` +
       `${row.ours === "" ? "" : `   (${row.ours}; ${row.theirs})`}${row.cpu === undefined ? "" : `   CPU ms each ${row.cpu}`}\n`,
   );
-  return `${lines.join("")}   ${Math.round(outcome.tookMs / 1000)} s, others had ${percent(outcome.others)} of the machine\n`;
+  const without = outcome.without.map((reason) => `   ${reason}\n`);
+  return `${lines.join("")}${without.join("")}   ${Math.round(outcome.tookMs / 1000)} s, others had ${percent(outcome.others)} of the machine\n`;
 }
 
 function valuesText({ values, unit }: Row): string {
@@ -72,7 +75,7 @@ export function tableOf({ at, quick, machine, outcomes }: Report): string {
     const { number, title, skipped, failure } = outcome;
     const reason = failure === undefined ? skipped : `failed: ${failure.split("\n")[0]}`;
     if (reason !== undefined) return [cells(number, title, reason, "–", "–", "–", "–", "–")];
-    return outcome.rows.map((row) =>
+    const rows = outcome.rows.map((row) =>
       cells(
         number,
         row.what,
@@ -84,6 +87,10 @@ export function tableOf({ at, quick, machine, outcomes }: Report): string {
         verdictOf(outcome, row, quick),
       ),
     );
+    return [
+      ...rows,
+      ...outcome.without.map((absent) => cells(number, title, absent, "–", "–", "–", "–", "–")),
+    ];
   });
   const most = Math.max(0, ...outcomes.map(({ others }) => others));
   return [

@@ -40,5 +40,7 @@ export interface Target {
   readonly isLong?: boolean;
   /** Why it cannot be run on this machine; undefined where it can. */
   readonly skip?: () => string | undefined;
+  /** What is not compared with, as this machine has it not: said in the table beside what was measured. */
+  readonly without?: () => readonly string[];
   run(bench: Bench): Promise<readonly Row[]>;
 }

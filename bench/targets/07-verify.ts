@@ -1,6 +1,7 @@
-import { CREDENTIALS, givenOneAndTwo, mintTokensByOidcProvider, verifyOverGrpc } from "../support/checks.ts";
+import { CREDENTIALS, givenOneAndTwo, verifyOverGrpc } from "../support/checks.ts";
 import { startOidcProvider, withoutPeers } from "../support/peers.ts";
 import type { Target } from "../support/target.ts";
+import { mintTokens } from "../support/tokens.ts";
 import { PER_CORE, RATE, ratioRow, SERVER_CPU } from "../support/turns.ts";
 
 /** A check over gRPC against what gRPC itself costs, and against a token that another provider mints. */
@@ -21,7 +22,7 @@ export const target: Target = {
       workers: verifyOverGrpc("VerifyCredential, two workers", two.pid, two.grpc, checked),
       bare: await echoAt("bench/bare-echo-server.ts"),
       echo: await echoAt("bench/echo-server.ts"),
-      oidc: mintTokensByOidcProvider(await startOidcProvider(bench, CREDENTIALS)),
+      oidc: await mintTokens("oidc-provider tokens", await startOidcProvider(bench, CREDENTIALS)),
     });
     const { verify, workers, bare, echo, oidc } = rounds;
     const one_ = "VerifyCredential, gRPC";
