@@ -17,7 +17,15 @@ const LIMIT = 1_024;
 export const drill: Drill = {
   title: "no file descriptor is left, and meanwhile every connection to the database is lost",
   invariants: ["kept", "explained", "gone", "audited", "truthful", "heard", "recovers", "released"],
-  bugs: [],
+  bugs: [
+    {
+      name: "a connection that finds no descriptor and is told as a defect",
+      breaks: "truthful",
+      file: "src/storage/failure.ts",
+      from: 'notOpenedFault(err: unknown): FaultError {\n  return unavailable("database", RETRY_DELAY_MS, { cause: err });',
+      to: 'notOpenedFault(err: unknown): FaultError {\n  return new FaultError({ kind: "internal" }, { cause: err });',
+    },
+  ],
   skip: () => {
     if (process.platform !== "linux") return "needs prlimit and /proc, which are Linux's";
     try {

@@ -9,7 +9,17 @@ const KILLS = { quick: 5, full: 100 };
 export const drill: Drill = {
   title: "SIGKILL to the server at random points",
   invariants: ["kept", "explained", "gone", "audited", "truthful", "heard", "recovers"],
-  bugs: [],
+  bugs: [
+    {
+      name: "an answer before its commit",
+      breaks: "kept",
+      file: "src/storage/lane.ts",
+      from: "const query = statement(sql);",
+      to: `void sql.unsafe("begin").catch(() => {});
+        const query = statement(sql);
+        setTimeout(() => sql.unsafe("commit").catch(() => {}), 300);`,
+    },
+  ],
   skip: () => (process.platform === "win32" ? "needs the signals of POSIX" : undefined),
   async run(run) {
     let server: ServerProcess | undefined;
