@@ -22,13 +22,19 @@ export interface TestCluster {
   log(): string;
   /** SIGKILL to the postmaster; resolves when it has ended. */
   kill(): Promise<void>;
-  /** Starts it again after `kill`, at the same port: crash recovery. */
+  /** Resolves when the postmaster that runs now has ended, for whatever reason. */
+  exited(): Promise<unknown>;
+  /** Starts it again after its end, at the same port: crash recovery. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
-export async function startCluster(settings: Readonly<Record<string, string>> = {}): Promise<TestCluster> {
-  const folder = mkdtempSync(join(tmpdir(), "keyturn-cluster-"));
+/** @param disk the folder that its folder is made in. */
+export async function startCluster(
+  settings: Readonly<Record<string, string>> = {},
+  disk = tmpdir(),
+): Promise<TestCluster> {
+  const folder = mkdtempSync(join(disk, "keyturn-cluster-"));
   // Where PostgreSQL runs as another user than root, that user must be able to enter.
   chmodSync(folder, 0o755);
   const lines: string[] = [];
@@ -56,6 +62,7 @@ export async function startCluster(settings: Readonly<Record<string, string>> = 
       process.kill(running.pid, "SIGKILL");
       await running.exited;
     },
+    exited: () => running.exited,
     async restart() {
       running = await start(running.port);
     },
