@@ -86,9 +86,13 @@ test("a create whose deadline passes while it waits for its account writes nothi
 test("a create whose answer is lost after its commit is in doubt, and its caller told so", async (t) => {
   const account = await h.givenAccount();
   assert.equal((await create(account)).kind, "created");
-  proxy.mode("drop_answers");
-  t.after(() => proxy.mode("pass"));
+  // Its statement is under way before answers are lost: a connection that had to be opened for it would lose that of its login.
+  const held = await hold(t, account);
   const answer = create(account);
+  await eventually(() => isWaiting());
+  proxy.mode("drop_answers");
+  t.after(reconnected);
+  await held.release();
   await eventually(async () => (await rowsOf(account)).credentials === 2);
   proxy.cut();
   const { code, reason, metadata } = failureOf(await answer);
@@ -198,6 +202,14 @@ async function hold(t: TestContext, account: Account): Promise<{ release(): Prom
   };
   t.after(release);
   return { release };
+}
+
+/** Whoever has connected while answers were lost waits for one that never comes: the server begins anew, and is there again. */
+async function reconnected(): Promise<void> {
+  proxy.mode("pass");
+  proxy.cut();
+  const account = await h.givenAccount();
+  await eventually(async () => (await create(account)).kind === "created");
 }
 
 /** Whether a create stands at the row's lock, by the server's own view of its statements. */
