@@ -20,6 +20,10 @@ const NOT_TIMESTAMPS: readonly unknown[] = [
   "2999-02-30T00:00:00Z",
   "10000-01-01T00:00:00Z",
   "0000-01-01T00:00:00Z",
+  // RFC 3339 has leap seconds, one that there was and one that nobody can know of; Protobuf's timestamps have none.
+  "2016-12-31T23:59:60Z",
+  "2999-06-30T23:59:60Z",
+  "2999-07-01T01:59:60.5+02:00",
   "tomorrow",
   "",
   4_102_444_800,
