@@ -13,7 +13,7 @@ after(() => h.stop());
 interface Listed {
   readonly server: readonly {
     readonly ref: { readonly server_id: string };
-    readonly data: { readonly calls_started: string };
+    readonly data: Readonly<Record<`calls_${"started" | "succeeded" | "failed"}`, string>>;
   }[];
   readonly socket_ref: readonly unknown[];
 }
@@ -40,10 +40,12 @@ test("operators see the connections of the gRPC door and its calls, where they h
   const { organizationId, id } = await h.givenAccount();
   const client = grpcClient(h.grpcAddress);
   await client.createCredential({ serviceAccountId: id }, { token: await h.token(organizationId) });
+  await assert.rejects(client.createCredential({ serviceAccountId: id }, { token: "none" }));
   const address = h.keyturn.addresses.channelz ?? "";
   const { server } = await channelz(address, "GetServers", { start_server_id: "0" });
   assert.equal(server.length, 1, "the gRPC door, and not that of channelz itself");
-  assert.equal(server[0]?.data.calls_started, "1");
+  const { calls_started, calls_succeeded, calls_failed } = server[0]?.data ?? {};
+  assert.deepEqual([calls_started, calls_succeeded, calls_failed], ["2", "1", "1"]);
   const server_id = server[0]?.ref.server_id;
   const { socket_ref } = await channelz(address, "GetServerSockets", { server_id, start_socket_id: "0" });
   assert.equal(socket_ref.length, 1);
