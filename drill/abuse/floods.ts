@@ -14,25 +14,24 @@ const GOOD_CALLS = 12;
 const STANDSTILL_MS = 40_000;
 const GROWTH_MIB_MAX = 300;
 const RELEASED_MS_MAX = 30_000;
-const ADMISSION = "src/door/grpc-admission.ts";
 
 export const drill: Drill = {
   title: "floods of frames, streams, slow requests and gzip bombs beside those who behave",
   invariants: ["standing", "bounded", "served"],
   bugs: [
     {
-      name: "a message has no bound",
+      name: "what is unpacked has no bound and stays for a while",
       breaks: "bounded",
-      file: "src/door/grpc.ts",
-      from: '"grpc.max_receive_message_length": options.messageBytesMax,',
-      to: '"grpc.max_receive_message_length": -1,',
+      file: "src/door/grpc-message.ts",
+      from: "return unpacker(message, { maxOutputLength: bytesMax });",
+      to: "const unpacked = unpacker(message); setTimeout(() => unpacked, 60_000); return unpacked;",
     },
     {
       name: "a call that is taken back takes its time",
       breaks: "served",
-      file: ADMISSION,
-      from: "onCancel: () => call?.abandon(),",
-      to: "onCancel: () => { const at = performance.now(); while (performance.now() < at + 50); },",
+      file: "src/door/grpc-calls.ts",
+      from: 'stream.once("close", call.abandon);',
+      to: 'stream.once("aborted", () => { const at = performance.now(); while (performance.now() < at + 10); });',
     },
     {
       name: "the failure of a connection ends the server",
