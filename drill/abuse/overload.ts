@@ -36,6 +36,13 @@ export const drill: Drill = {
       from: "    shed += 1;\n",
       to: '    shed += 1;\n    if (shed < 100) (globalThis["kept"] ??= []).push(Buffer.alloc(5_000_000, 1));\n',
     },
+    {
+      name: "a gate that stays shut once it has refused somebody",
+      breaks: "recovers",
+      file: GATE,
+      from: "if (signal?.aborted) throw gone(signal);\n",
+      to: "if (signal?.aborted) throw gone(signal);\n      if (shed > 0) return refuse(signal);\n",
+    },
   ],
   async run(run) {
     await using world = await givenWorld(run);
