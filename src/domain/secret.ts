@@ -36,12 +36,14 @@ const BODY_SHAPE = new RegExp(`^${BODY}$`);
 const ID_LENGTH = "cred-".length + ID_CHARS;
 const BODY_LENGTH = ID_LENGTH + 1 + RANDOM_CHARS + TAG_CHARS + CHECKSUM_CHARS;
 
-/** A text that has a secret's shape and checksum. Only `tagMatches` says that this server made it. */
+/** A text that has a secret's shape and checksum. A stray print of it shows nothing of the secret. */
 export interface ParsedSecret {
   readonly credentialId: string;
-  /** All that the tag covers. Not enumerable, so that a stray print does not show it. */
-  readonly tagged: string;
-  readonly tag: string;
+  /**
+   * Whether this server made it: whether one of these keys made the tag, each compared in constant time. The current key
+   * comes first, then the retired ones: a forgery costs one HMAC for each.
+   */
+  readonly isTaggedBy: (tagKeys: readonly KeyObject[]) => boolean;
 }
 
 /** `cred-` and 20 characters that carry 100 random bits. */
@@ -73,20 +75,15 @@ export function parseSecret(text: string, prefix: string): ParsedSecret | undefi
   if (!BODY_SHAPE.test(text.slice(start.length))) return undefined;
   const summed = text.slice(0, -CHECKSUM_CHARS);
   if (checksumOf(summed) !== text.slice(-CHECKSUM_CHARS)) return undefined;
-  return Object.defineProperties({} as ParsedSecret, {
-    credentialId: { value: text.slice(start.length, start.length + ID_LENGTH), enumerable: true },
-    tagged: { value: summed.slice(0, -TAG_CHARS) },
-    tag: { value: summed.slice(-TAG_CHARS) },
-  });
+  return {
+    credentialId: text.slice(start.length, start.length + ID_LENGTH),
+    isTaggedBy: (tagKeys) => tagKeys.some((key) => isTaggedBy(summed, key)),
+  };
 }
 
-/**
- * Whether one of these keys made the tag, each compared in constant time. The current key comes first, then the retired
- * ones: a forgery costs one HMAC for each.
- */
-export function tagMatches(parsed: ParsedSecret, tagKeys: readonly KeyObject[]): boolean {
-  const tag = Buffer.from(parsed.tag, "latin1");
-  return tagKeys.some((key) => timingSafeEqual(Buffer.from(tagOf(parsed.tagged, key), "latin1"), tag));
+function isTaggedBy(summed: string, key: KeyObject): boolean {
+  const tag = Buffer.from(tagOf(summed.slice(0, -TAG_CHARS), key), "latin1");
+  return timingSafeEqual(tag, Buffer.from(summed.slice(-TAG_CHARS), "latin1"));
 }
 
 /**
@@ -128,10 +125,15 @@ const TAG_LOW = 62 ** TAG_LOW_CHARS;
  */
 function base62(value: number, width: number): string {
   let digits = "";
-  for (let rest = value; digits.length < width; rest = Math.floor(rest / 62))
-    digits = BASE62.charAt(rest % 62) + digits;
-  return digits;
+  let rest = value;
+  for (; digits.length + 2 <= width; rest = Math.floor(rest / PAIRS.length))
+    digits = PAIRS[rest % PAIRS.length] + digits;
+  return digits.length < width ? BASE62.charAt(rest % 62) + digits : digits;
 }
+
+const PAIRS = Array.from({ length: 62 ** 2 }, (_, value) =>
+  [Math.floor(value / 62), value % 62].map((digit) => BASE62.charAt(digit)).join(""),
+);
 
 function randomBase62(length: number, randomBytes: RandomBytes): string {
   let text = "";

@@ -5,7 +5,7 @@ import { canonicalAddress } from "../domain/address.ts";
 import { abortFault } from "../domain/fault.ts";
 import type { TellFinding } from "../domain/presented.ts";
 import { clientIdOf, type Principal, type RefusedUseReason } from "../domain/principal.ts";
-import { parseSecret, tagMatches } from "../domain/secret.ts";
+import { parseSecret } from "../domain/secret.ts";
 import { waitFor } from "../domain/wait-for.ts";
 import type { CheckCredential, CheckedCredential } from "../storage/credential-checks.ts";
 import type { Presented, UsageRecorder } from "../storage/usage-recorder.ts";
@@ -108,7 +108,7 @@ export const recognizeSecret =
       tell(deps, asked, refusal, parsed?.credentialId);
       return { kind: "refused" };
     };
-    if (parsed === undefined || !tagMatches(parsed, deps.tagKeys)) {
+    if (parsed === undefined || !parsed.isTaggedBy(deps.tagKeys)) {
       const delayMs = source === undefined ? 0 : deps.forgeries.delayMs(source);
       if (delayMs > 0) return throttled(delayMs);
       if (source !== undefined) deps.forgeries.count(source);

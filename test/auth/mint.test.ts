@@ -7,7 +7,7 @@ import { format, inspect, promisify } from "node:util";
 import { createHasher } from "../../src/auth/hasher.ts";
 import { createMint, type MintDeps, type Minted } from "../../src/auth/mint.ts";
 import { abortFault, FaultError } from "../../src/domain/fault.ts";
-import { parseSecret, tagMatches } from "../../src/domain/secret.ts";
+import { parseSecret } from "../../src/domain/secret.ts";
 
 const tagKey = createSecretKey(randomBytes(32));
 
@@ -19,7 +19,7 @@ test("a minted secret reads back, carries the tag, and is the one behind its sto
     h.finishHashes();
     const minted = await taking;
     const parsed = parseSecret(minted.secret, "plt") ?? assert.fail("not a secret");
-    assert.ok(tagMatches(parsed, [tagKey]));
+    assert.ok(parsed.isTaggedBy([tagKey]));
     assert.equal(parsed.credentialId, minted.credentialId);
     const { credentialId, secretHash, hint } = minted.stored;
     assert.deepEqual([credentialId, hint], [minted.credentialId, minted.secret.slice(-4)]);

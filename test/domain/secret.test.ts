@@ -10,7 +10,6 @@ import {
   secretHint,
   secretLength,
   secretPattern,
-  tagMatches,
 } from "../../src/domain/secret.ts";
 
 const COUNT = 10_000;
@@ -61,7 +60,7 @@ test("frozen vectors, computed by an independent program, are composed byte for 
       randomBytes,
     });
     assert.equal(secret, expected);
-    assert.ok(tagMatches(parsed(secret, prefix), [key]));
+    assert.ok(parsed(secret, prefix).isTaggedBy([key]));
   }
 });
 
@@ -74,7 +73,7 @@ test("every secret has one length and shape, only safe characters, and reads bac
     assert.equal(secret.split("_").length, 4);
     const read = parsed(secret);
     assert.equal(read.credentialId, secret.slice(7, 32));
-    assert.ok(tagMatches(read, [tagKey]));
+    assert.ok(read.isTaggedBy([tagKey]));
     assert.equal(secretHint(secret), secret.slice(-4));
   }
   assert.equal(secretLength("plt"), 93);
@@ -166,7 +165,7 @@ test("a wrong tag under a right checksum parses and is refused by every key", ()
     const at = TAG_AT + randomInt(11);
     const wrong = replaceAt(secret, at, pick(BASE62.filter((char) => char !== secret.at(at))));
     const read = parsed(resummed(wrong.slice(0, CHECKSUM_AT)));
-    assert.equal(tagMatches(read, [tagKey, otherKey]), false);
+    assert.equal(read.isTaggedBy([tagKey, otherKey]), false);
   }
 });
 
@@ -174,15 +173,15 @@ test("a changed id or random part under a right checksum is refused by the tag",
   for (const secret of secrets) {
     const at = randomInt(2) === 0 ? randomInt(12, 32) : randomInt(33, 76);
     const wrong = replaceAt(secret, at, pick([..."23456789"].filter((char) => char !== secret[at])));
-    assert.equal(tagMatches(parsed(resummed(wrong.slice(0, CHECKSUM_AT))), [tagKey]), false);
+    assert.equal(parsed(resummed(wrong.slice(0, CHECKSUM_AT))).isTaggedBy([tagKey]), false);
   }
 });
 
 test("a tag made by a retired key still matches, one by a stranger's does not", () => {
   const read = parsed(secrets[0] ?? "");
-  assert.equal(tagMatches(read, [otherKey, tagKey]), true);
-  assert.equal(tagMatches(read, [otherKey]), false);
-  assert.equal(tagMatches(read, []), false);
+  assert.equal(read.isTaggedBy([otherKey, tagKey]), true);
+  assert.equal(read.isTaggedBy([otherKey]), false);
+  assert.equal(read.isTaggedBy([]), false);
 });
 
 test("the checksum is CRC32 over all before it and the tag is 64 bits of HMAC-SHA-256", () => {
