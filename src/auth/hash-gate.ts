@@ -1,5 +1,4 @@
 import { abortFault, type FaultError, unavailable } from "../domain/fault.ts";
-import { createRefusalPace } from "./refusal-pace.ts";
 
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 2_000;
@@ -41,7 +40,7 @@ export interface HashGate {
 
 interface Waiter {
   start(): void;
-  shed(): void;
+  refuse(err: FaultError): void;
 }
 
 /**
@@ -58,7 +57,6 @@ export function createHashGate({
 }: HashGateDeps): HashGate {
   /** The group whose turn it is comes first. */
   const queues = new Map<string, Waiter[]>();
-  const pace = createRefusalPace(now);
   let [inFlight, queued, hashed, shed, abandoned, recentMs] = [0, 0, 0, 0, 0, HASH_MS_GUESS];
 
   const next = (): Waiter | undefined => {
@@ -109,9 +107,9 @@ export function createHashGate({
           onWait?.(now() - since);
           resolve(run(work));
         },
-        shed() {
+        refuse(err) {
           signal?.removeEventListener("abort", leave);
-          refuse(signal).catch(reject);
+          reject(err);
         },
       };
       const leave = (): void => {
@@ -125,15 +123,11 @@ export function createHashGate({
       queued += 1;
     });
 
-  /**
-   * Rejects when it is time for that. The whole queue has to pass first. The jitter goes upwards, so that nobody is told to come
-   * back too early.
-   */
-  const refuse = async (signal: AbortSignal | undefined): Promise<never> => {
+  /** The whole queue has to pass first. The jitter goes upwards, so that nobody is told to come back too early. */
+  const refusal = (): FaultError => {
     shed += 1;
-    await pace.turn(signal);
     const estimateMs = Math.max(RETRY_MS_MIN, (queued * recentMs) / permits);
-    throw unavailable(
+    return unavailable(
       "hash_queue",
       Math.round(Math.min(estimateMs, RETRY_MS_MAX / 1.5) * (1 + random() / 2)),
     );
@@ -145,7 +139,7 @@ export function createHashGate({
     if (waiters.length <= (queues.get(group)?.length ?? 0) + 1) return false;
     const last = waiters.at(-1) as Waiter;
     take(longest, last);
-    last.shed();
+    last.refuse(refusal());
     return true;
   };
 
@@ -156,7 +150,7 @@ export function createHashGate({
         onWait?.(0);
         return run(work);
       }
-      if (queued >= queueMax && (queued === 0 || !makesRoom(group))) return refuse(signal);
+      if (queued >= queueMax && (queued === 0 || !makesRoom(group))) throw refusal();
       return wait(work, signal, group);
     },
     // A free permit means an empty queue, since `run` hands its own on before anybody else can ask.
