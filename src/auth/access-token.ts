@@ -1,5 +1,4 @@
 import { sign, verify } from "node:crypto";
-import { promisify } from "node:util";
 import { FaultError } from "../domain/fault.ts";
 import { clientIdOf, type Principal } from "../domain/principal.ts";
 import type { JsonObject, JsonValue } from "../domain/strict-json.ts";
@@ -44,9 +43,9 @@ export interface AccessTokenDeps {
 export interface AccessTokens {
   /**
    * A token that says what the principal does, issued when that was read and valid for so long.
-   * Rejects with a FaultError, unavailable, while there is no key to sign with.
+   * @throws FaultError unavailable while there is no key to sign with.
    */
-  sign(principal: Principal, lifetimeSeconds: number): Promise<SignedAccessToken>;
+  sign(principal: Principal, lifetimeSeconds: number): SignedAccessToken;
   /**
    * What a token of ours says, until it expires; undefined for anything else. It says nothing of what has happened since.
    * @throws FaultError unavailable while nobody can know whether its key is ours, or the fault of an aborted `signal`.
@@ -65,11 +64,11 @@ const PRINCIPAL_TYPE = "service_account";
 
 export function createAccessTokens(deps: AccessTokenDeps): AccessTokens {
   return {
-    async sign(principal, lifetimeSeconds) {
+    sign(principal, lifetimeSeconds) {
       const key = deps.ring.current();
       const header = encode({ alg: ALGORITHM, typ: TYPE, kid: key.kid });
       const signed = `${header}.${encode({ ...claimsOf(deps, principal, lifetimeSeconds) })}`;
-      return { token: `${signed}.${await signatureOf(key, signed)}`, expiresInSeconds: lifetimeSeconds };
+      return { token: `${signed}.${signatureOf(key, signed)}`, expiresInSeconds: lifetimeSeconds };
     },
     async read(token, signal) {
       const parts = partsOf(token);
@@ -107,15 +106,12 @@ function claimsOf(deps: AccessTokenDeps, principal: Principal, lifetimeSeconds: 
 
 const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toString("base64url");
 
-const signBytes = promisify(sign);
-
 /**
- * By one of libuv's threads, of which hashes leave some free (docs/adr/0004): it is the greatest single part of what a token
- * costs, and the other parts need this thread (docs/adr/0013).
+ * On this thread: it takes less than handing it to libuv's threads and back, and those may be full of argon2
+ * (docs/adr/0004).
  */
-async function signatureOf({ privateKey }: SigningKey, signed: string): Promise<string> {
-  return toJwsSignature(await signBytes("sha256", Buffer.from(signed), privateKey)).toString("base64url");
-}
+const signatureOf = ({ privateKey }: SigningKey, signed: string): string =>
+  toJwsSignature(sign("sha256", Buffer.from(signed), privateKey)).toString("base64url");
 
 const isSignedWith = ({ publicKey }: SigningKey, { signed, signature }: CompactToken): boolean =>
   signature.length === JWS_SIGNATURE_BYTES && verify("sha256", signed, publicKey, toDerSignature(signature));

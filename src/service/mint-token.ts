@@ -54,7 +54,7 @@ export async function mintToken(
   if (outcome.kind === "throttled") throw tooManyAttempts(outcome.delayMs);
   if (outcome.kind === "refused") throw new FaultError({ kind: "invalid_client" });
   const { principal } = outcome;
-  const { token, expiresInSeconds } = await deps.accessTokens.sign(
+  const { token, expiresInSeconds } = deps.accessTokens.sign(
     narrowed(principal, words),
     lifetimeSeconds(principal),
   );
