@@ -16,11 +16,8 @@ import type { Broken, Drill } from "../support/drill.ts";
 import { within } from "../support/pace.ts";
 import { givenWorld, type World } from "../support/world.ts";
 
-/**
- * What the last calls have left where V8 keeps the last text that a regular expression has met, and the like; and, where there
- * are traces, the first calls at a time: eight were seen with four at a time.
- */
-const LIVING_MAX = 12;
+/** What the last call has left where V8 keeps the last text that a regular expression has met. */
+const LIVING_MAX = 2;
 const CREDENTIALS = { quick: 20, full: 500 };
 
 export const drill: Drill = {

@@ -3,6 +3,7 @@ import postgres from "postgres";
 import { abortFault } from "../domain/fault.ts";
 import { connectionIsLost, notOpenedFault, storageFault, wasCancelled } from "./failure.ts";
 import { sessionTarget } from "./session-target.ts";
+import { forgetOrigin } from "./statement-origin.ts";
 
 export type Sql = postgres.Sql;
 export type Statement<Row extends object> = (sql: Sql) => postgres.PendingQuery<Row[]>;
@@ -56,6 +57,7 @@ export function createLane(options: LaneOptions): Lane {
     const opening = client;
     if (opening.state === "new") {
       const asked = opening.sql<{ is_standby: boolean }[]>`select pg_is_in_recovery() as is_standby`;
+      forgetOrigin(asked);
       const [row] = await within(options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS, asked);
       // However the address came to point at one: a standby still knows what has been deleted at the primary.
       if (row?.is_standby !== false) throw new Error("the database is a standby");
@@ -98,6 +100,7 @@ export function createLane(options: LaneOptions): Lane {
         });
         if (sql === undefined || signal.aborted) return;
         const query = statement(sql);
+        forgetOrigin(query);
         const ended = query.then(answer.resolve, (err: unknown) => {
           answer.reject(storageFault(err, signal));
           return err;
