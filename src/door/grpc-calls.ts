@@ -58,13 +58,10 @@ function serving(options: GrpcCallsOptions, method: DescMethodUnary): ServeStrea
     /** Once: a call that has been answered is not answered again. */
     async function answer(read: () => MessageShape<DescMessage>, encode: Encode<Buffer>): Promise<void> {
       if (call.answered) return;
-      try {
-        answerMessage(stream, call, await kernel.invoke(call, read, encode));
-        ended(true);
-      } catch {
-        answerFault(stream, call);
-        ended(false);
-      }
+      const message = await kernel.invoke(call, read, encode).catch(() => undefined);
+      if (message === undefined) answerFault(stream, call);
+      else answerMessage(stream, call, message);
+      ended(message !== undefined);
     }
     const refuse = () => void answer(neverRead, neverEncoded);
     const proceed = (isAdmitted: boolean) => {
