@@ -1,7 +1,8 @@
 /**
  * How fast, against what: `npm run bench`, `npm run bench:quick`, or `npm run bench -- 7 tokens` for some of the targets. Writes
  * bench/RESULT.json and bench/RESULT.md. `--all` runs the long ones as well, `--short` shows only that everything runs, and
- * `--document` puts the last run's table into docs/benchmarks.md and runs nothing.
+ * `--document` puts the last run's table into docs/benchmarks.md and runs nothing. `--profile` runs servers of ours under V8's
+ * profiler instead, and judges nothing.
  *
  * Exit code: 0 all met, 1 something missed or failed, 3 nothing missed, but the machine was too busy to judge all of it.
  */
@@ -9,9 +10,10 @@ import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { type Ground, prepareGround } from "./support/bench.ts";
+import { type Ground, type Length, prepareGround } from "./support/bench.ts";
 import { OTHERS_MAX } from "./support/judge.ts";
 import { machineTime, shareOfOthers } from "./support/processor.ts";
+import { profileTarget } from "./support/profile.ts";
 import {
   linesOf,
   machineText,
@@ -37,6 +39,7 @@ const { values: flags, positionals } = parseArgs({
     all: { type: "boolean", default: false },
     short: { type: "boolean", default: false },
     document: { type: "boolean", default: false },
+    profile: { type: "boolean", default: false },
   },
   allowPositionals: true,
 });
@@ -85,6 +88,17 @@ async function outcomeOf(target: Target, ground: Ground): Promise<Outcome> {
   }
 }
 
+async function profileAll(targets: readonly Target[], { bench, endTarget }: Ground, length: Length) {
+  const { postgresPid } = bench;
+  const print = (text: string) => void process.stdout.write(text);
+  for (const target of targets) {
+    const skipped = target.skip?.();
+    print(`## ${target.number}. ${target.title}\n\n${skipped === undefined ? "" : `skipped: ${skipped}\n`}`);
+    if (skipped !== undefined) continue;
+    await profileTarget(target, bench, { ...length, postgresPid }, print).finally(endTarget);
+  }
+}
+
 function exitCodeOf({ outcomes, quick }: Report): number {
   const verdicts = outcomes.flatMap((outcome) => outcome.rows.map((row) => verdictOf(outcome, row, quick)));
   const isMissed = verdicts.some((verdict) => verdict === "missed" || verdict === "first goal met");
@@ -106,6 +120,10 @@ async function main(): Promise<number> {
   // Short rounds show that everything runs; their values are worth nothing.
   const length = flags.quick ? QUICK : flags.short ? { ...QUICK, quick: false, isShort: true } : FULL;
   await using ground = await prepareGround(length);
+  if (flags.profile) {
+    await profileAll(targets, ground, length);
+    return EXIT.met;
+  }
   const outcomes: Outcome[] = [];
   for (const target of targets) {
     process.stdout.write(`${target.number}. ${target.title}\n`);

@@ -67,7 +67,8 @@ export async function takeTurns<Name extends string>(
   return rounds;
 }
 
-async function warmUp(contender: Contender, msMax: number): Promise<void> {
+/** Lets it run until each secret was checked once and its rate is level, or until its time is over. */
+export async function warmUp(contender: Contender, msMax: number): Promise<void> {
   for (let cold = contender.coldAnswers ?? 0; cold > 0; ) cold -= (await contender.run(SLICE_MS)).answers;
   const rates: number[] = [];
   const isSteady = () => {
@@ -79,7 +80,11 @@ async function warmUp(contender: Contender, msMax: number): Promise<void> {
   while (performance.now() < until && !isSteady()) rates.push((await contender.run(SLICE_MS)).perSecond);
 }
 
-async function measure(contender: Contender, { durationMs, postgresPid }: Length): Promise<Measurement> {
+/** One round. @throws Error when it had no answers, or such as were none */
+export async function measure(
+  contender: Contender,
+  { durationMs, postgresPid }: Length,
+): Promise<Measurement> {
   const { name, serverPid } = contender;
   const seconds = () => ({
     server: serverPid === undefined ? 0 : cpuSecondsOf(serverPid),
