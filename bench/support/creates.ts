@@ -41,6 +41,8 @@ export async function createsOverGrpc(
 export interface CrowdCount {
   /** Milliseconds of each call that was answered with a credential. */
   readonly accepted: readonly number[];
+  /** How many of them were answered before the work was done; the others were under way then. */
+  readonly inTime: number;
   readonly refused: number;
   readonly left: number;
 }
@@ -64,7 +66,7 @@ export async function amidCreates(
 ): Promise<CrowdCount> {
   const open = await openConnections({ ...load, connections });
   const accepted: number[] = [];
-  let [refused, left, turn, isOver] = [0, 0, 0, false];
+  let [refused, left, turn, inTime, isOver] = [0, 0, 0, 0, false];
   const loop = async (connection: GrpcConnection) => {
     while (!isOver) {
       const sentAt = performance.now();
@@ -83,10 +85,11 @@ export async function amidCreates(
   );
   try {
     await work();
+    inTime = accepted.length;
   } finally {
     isOver = true;
     await Promise.all(crowd);
     for (const connection of open) connection.close();
   }
-  return { accepted, refused, left };
+  return { accepted, inTime, refused, left };
 }

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
 import { givenSecrets, isPrincipal, VERIFY, verifyMessage } from "../support/checks.ts";
 import { amidCreates, createsOverGrpc, givenAccounts } from "../support/creates.ts";
+import type { GrpcConnection } from "../support/grpc-connection.ts";
 import { openConnections, runArrivals } from "../support/grpc-load.ts";
 import { percentileOf } from "../support/spread.ts";
 import type { Target } from "../support/target.ts";
@@ -11,6 +13,10 @@ const EVERY_MS = 5;
 /** Callers who are turned away wait as RetryInfo says at the least. */
 const CROWD = { callers: 256, connections: 4, retryMs: 50 };
 const WARM_UP = 2_000;
+/** More checks may be under way than one connection has streams. */
+const CONNECTIONS = 4;
+/** Until the pool is dry, the queue full, and the code of a create compiled. */
+const SETTLE_MS = 2_000;
 
 /** Those who have a secret checked, while everybody else wants a new one. */
 export const target: Target = {
@@ -24,19 +30,26 @@ export const target: Target = {
     const { secrets, token } = await givenSecrets(bench, server);
     const messages = secrets.map(verifyMessage);
     const load = { address: server.grpc, path: VERIFY, messages, token, isWanted: isPrincipal };
-    const [connection] = await openConnections({ ...load, connections: 1 });
-    assert.ok(connection);
-    bench.later(() => connection.close());
+    const connections = await openConnections({ ...load, connections: CONNECTIONS });
+    bench.later(() => connections.forEach((connection) => connection.close()));
     let turn = 0;
-    const verify = () => connection.call(messages[turn++ % messages.length] as Buffer);
+    const verify = (): Promise<boolean> => {
+      const connection = connections[turn % CONNECTIONS] as GrpcConnection;
+      return connection.call(messages[turn++ % messages.length] as Buffer);
+    };
     for (let n = 0; n < WARM_UP; n += 1) assert.ok(await verify());
     const crowd = await createsOverGrpc(bench, server, { organizationId: "crowd", accounts: ACCOUNTS });
-    const run = () => runArrivals(verify, EVERY_MS, bench.durationMs);
+    const run = async (): Promise<LoadResult> => {
+      const result = await runArrivals(verify, EVERY_MS, bench.durationMs);
+      assert.equal(result.failures, 0, "checks failed");
+      return result;
+    };
     const rounds: { idle: LoadResult; amid: LoadResult }[] = [];
     for (let round = 0; round < bench.rounds; round += 1) {
       const idle = await run();
       let amid = idle;
       await amidCreates(crowd, CROWD, async () => {
+        await delay(SETTLE_MS);
         amid = await run();
       });
       rounds.push({ idle, amid });
