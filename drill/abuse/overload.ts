@@ -70,6 +70,8 @@ export const drill: Drill = {
       // A machine that takes longer for its queue than a call may take lets the last of it miss their deadline.
       if (met.otherCount > 0 && !(capacity.perSecond < CAPACITY_MIN && met.others.every(isLate)))
         say("served", `${times}×: ${met.otherCount} of ${met.begun} met ${met.others.join(", ")}`);
+      // A fast machine gets through a queue without a bound before the callers lose patience.
+      if (times >= 10 && met.deferred === 0) say("served", `${times}×: nobody was told to come again`);
       if (goodput < GOODPUT_MIN) say("served", `${times}×: goodput ${goodput.toFixed(2)}`);
     }
     for (const sentence of await health.stop()) say("served", sentence);

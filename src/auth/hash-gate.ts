@@ -1,10 +1,13 @@
 import { abortFault, type FaultError, unavailable } from "../domain/fault.ts";
+import { createRefusalPace } from "./refusal-pace.ts";
 
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 2_000;
 /** Until the first hash has been timed. */
 const HASH_MS_GUESS = 20;
 const QUEUE_MAX = 32;
+/** Callers who come again at once: more refusals than so many for each hash would take the processor from hashes. */
+const REFUSALS_PER_HASH = 4;
 
 export interface HashGateDeps {
   /** Hashes at one time: the number of cores. More would starve file, DNS and crypto work in libuv's four threads. */
@@ -40,7 +43,7 @@ export interface HashGate {
 
 interface Waiter {
   start(): void;
-  refuse(err: FaultError): void;
+  shed(): void;
 }
 
 /**
@@ -58,6 +61,8 @@ export function createHashGate({
   /** The group whose turn it is comes first. */
   const queues = new Map<string, Waiter[]>();
   let [inFlight, queued, hashed, shed, abandoned, recentMs] = [0, 0, 0, 0, 0, HASH_MS_GUESS];
+
+  const pace = createRefusalPace({ now, intervalMs: () => recentMs / permits / REFUSALS_PER_HASH });
 
   const next = (): Waiter | undefined => {
     for (const [group, waiters] of queues) {
@@ -107,9 +112,9 @@ export function createHashGate({
           onWait?.(now() - since);
           resolve(run(work));
         },
-        refuse(err) {
+        shed() {
           signal?.removeEventListener("abort", leave);
-          reject(err);
+          refuse(signal).catch(reject);
         },
       };
       const leave = (): void => {
@@ -123,11 +128,15 @@ export function createHashGate({
       queued += 1;
     });
 
-  /** The whole queue has to pass first. The jitter goes upwards, so that nobody is told to come back too early. */
-  const refusal = (): FaultError => {
+  /**
+   * Rejects when it is time for that. The whole queue has to pass first. The jitter goes upwards, so that nobody is told to come
+   * back too early.
+   */
+  const refuse = async (signal: AbortSignal | undefined): Promise<never> => {
     shed += 1;
+    await pace.turn(signal);
     const estimateMs = Math.max(RETRY_MS_MIN, (queued * recentMs) / permits);
-    return unavailable(
+    throw unavailable(
       "hash_queue",
       Math.round(Math.min(estimateMs, RETRY_MS_MAX / 1.5) * (1 + random() / 2)),
     );
@@ -139,7 +148,7 @@ export function createHashGate({
     if (waiters.length <= (queues.get(group)?.length ?? 0) + 1) return false;
     const last = waiters.at(-1) as Waiter;
     take(longest, last);
-    last.refuse(refusal());
+    last.shed();
     return true;
   };
 
@@ -150,7 +159,7 @@ export function createHashGate({
         onWait?.(0);
         return run(work);
       }
-      if (queued >= queueMax && (queued === 0 || !makesRoom(group))) throw refusal();
+      if (queued >= queueMax && (queued === 0 || !makesRoom(group))) return refuse(signal);
       return wait(work, signal, group);
     },
     // A free permit means an empty queue, since `run` hands its own on before anybody else can ask.

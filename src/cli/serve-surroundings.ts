@@ -1,10 +1,21 @@
+import { setFlagsFromString } from "node:v8";
 import type { Foundations } from "../compose.ts";
 import type { Config } from "../config.ts";
+import { lowerHashPriority } from "../hash-priority.ts";
 import { bufferedOutput, bufferedSharedOutput } from "../observability/log-output.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** For calls in flight, once no more are taken. */
 export const DRAIN_MS_MAX = 8_000;
+
+/**
+ * What a serving process wants of Node and of the system. Calls that wait outlive the young generation, and by itself V8 would let
+ * the heap grow to three times what is in use before it collects the rest.
+ */
+export async function tuneProcess(): Promise<void> {
+  setFlagsFromString("--heap-growing-percent=60");
+  await lowerHashPriority();
+}
 
 /** Complete in production: `readConfig` has seen to that. */
 export function productionFoundations(config: Config): Foundations {

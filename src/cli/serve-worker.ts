@@ -1,9 +1,8 @@
 import { startKeyturn } from "../compose.ts";
 import type { Config } from "../config.ts";
-import { lowerHashPriority } from "../hash-priority.ts";
 import { createLog } from "../observability/log.ts";
 import { shareOf } from "../worker-share.ts";
-import { DRAIN_MS_MAX, destinationOf, productionFoundations } from "./serve-surroundings.ts";
+import { DRAIN_MS_MAX, destinationOf, productionFoundations, tuneProcess } from "./serve-surroundings.ts";
 import type { Terminal } from "./terminal.ts";
 import type { FromWorker, ToWorker } from "./worker-message.ts";
 
@@ -31,7 +30,7 @@ export async function serveAsWorker(terminal: Terminal, config: Config): Promise
   });
   tell({ kind: "here" });
   const { slot, databaseUrl } = await begin.promise;
-  await lowerHashPriority();
+  await tuneProcess();
   const keyturn = await startKeyturn(shareOf(config, slot), await foundationsOf(config, databaseUrl), log);
   report = keyturn.report as typeof report;
   tell({ kind: "listening", grpc: keyturn.addresses.grpc, http: keyturn.addresses.http });

@@ -109,7 +109,11 @@ export class FaultError extends Error {
   readonly isRecorded: boolean;
 
   constructor(fault: Fault, options: { cause?: unknown; isRecorded?: boolean } = {}) {
+    const limit = Error.stackTraceLimit;
+    // Only a defect is looked for by its trace, which is a seventh of what a refusal costs.
+    if (fault.kind !== "internal") Error.stackTraceLimit = 0;
     super(fault.kind, options.cause === undefined ? undefined : { cause: options.cause });
+    Error.stackTraceLimit = limit;
     this.name = "FaultError";
     this.fault = fault;
     this.isRecorded = options.isRecorded ?? false;
