@@ -31,7 +31,9 @@ export const target: Target = {
     const messages = secrets.map(verifyMessage);
     const load = { address: server.grpc, path: VERIFY, messages, token, isWanted: isPrincipal };
     const connections = await openConnections({ ...load, connections: CONNECTIONS });
-    bench.later(() => connections.forEach((connection) => connection.close()));
+    bench.later(() => {
+      for (const connection of connections) connection.close();
+    });
     let turn = 0;
     const verify = (): Promise<boolean> => {
       const connection = connections[turn % CONNECTIONS] as GrpcConnection;
