@@ -32,7 +32,17 @@ interface LazyRequest extends UnaryRequest {
   known: MessageShape<DescMessage> | undefined;
 }
 
-/** What all requests have in common stands here once: accessors and methods of its own would be most of what a call costs. */
+interface EncodedResponse extends UnaryResponse {
+  readonly encoded: unknown;
+}
+
+/** As long as it is being made. */
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/**
+ * What all requests have in common stands here once: accessors and methods of its own would be most of what a call costs. So would
+ * a literal with `__proto__`, for which V8 goes to its runtime.
+ */
 const REQUEST: Pick<LazyRequest, "stream" | "requestMethod" | "url" | "header" | "message"> = {
   stream: false,
   requestMethod: "POST",
@@ -68,17 +78,15 @@ export function lazyRequest(
   read: () => MessageShape<DescMessage>,
   encode: Encode<unknown>,
 ): UnaryRequest {
-  const request: Omit<LazyRequest, keyof typeof REQUEST> & { readonly __proto__: typeof REQUEST } = {
-    __proto__: REQUEST,
-    service: call.method.parent,
-    method: call.method,
-    signal: call.signal,
-    contextValues: (Object.create(NO_VALUES) as ContextValues).set(callKey, call),
-    read,
-    encode,
-    known: undefined,
-  };
-  return request as unknown as LazyRequest;
+  const request: Mutable<LazyRequest> = Object.create(REQUEST);
+  request.service = call.method.parent;
+  request.method = call.method;
+  request.signal = call.signal;
+  request.contextValues = (Object.create(NO_VALUES) as ContextValues).set(callKey, call);
+  request.read = read;
+  request.encode = encode;
+  request.known = undefined;
+  return request;
 }
 
 /**
@@ -86,19 +94,16 @@ export function lazyRequest(
  * and counted as the failure that its caller sees.
  */
 export function unaryResponse(req: object, call: Call, message: MessageShape<DescMessage>): UnaryResponse {
-  const encoded = (req as LazyRequest).encode(message);
-  const response = {
-    __proto__: RESPONSE,
-    service: call.method.parent,
-    method: call.method,
-    message,
-    encoded,
-  };
-  return response as unknown as UnaryResponse;
+  const response: Mutable<EncodedResponse> = Object.create(RESPONSE);
+  response.service = call.method.parent;
+  response.method = call.method;
+  response.message = message;
+  response.encoded = (req as LazyRequest).encode(message);
+  return response;
 }
 
 /** What `encode` has made of the answer. */
-export const encodedOf = (res: object): unknown => (res as { readonly encoded: unknown }).encoded;
+export const encodedOf = (res: object): unknown => (res as EncodedResponse).encoded;
 
 /** The message of a call that the chain refuses before it looks at it. */
 export function neverRead(): never {
