@@ -21,12 +21,12 @@ export function toRestJson(desc: DescMessage, message: MessageShape<DescMessage>
 
 function edgeJson(desc: DescMessage, json: JsonObject): JsonObject {
   if (!isOwn(desc)) return json;
-  const entries = desc.fields.flatMap((field): [string, JsonValue][] => {
+  const edge: JsonObject = {};
+  for (const field of desc.fields) {
     const value = json[field.jsonName] ?? (isAlwaysThere(field) ? [] : undefined);
-    if (value === undefined) return [];
-    return [[field.jsonName, mapItems(field, value, (item) => edgeItem(field, item))]];
-  });
-  return Object.fromEntries(entries);
+    if (value !== undefined) edge[field.jsonName] = mapItems(field, value, (item) => edgeItem(field, item));
+  }
+  return edge;
 }
 
 /** Whether a list stands in an answer also when it has no items. */

@@ -33,23 +33,19 @@ export function restMessage(req: RestRequest): MessageShape<DescMessage> {
   const violations: FieldViolation[] = [];
   const refuse: Refuse = (field, description) => void violations.push({ field, description });
 
-  const fields = new Map([
-    ...queryFields(req.route, req.query, refuse),
-    ...bodyFields(req.route, req.body, refuse),
-  ]);
+  const fields = queryFields(req.route, req.query, refuse);
+  addBody(req.route, req.body, fields, refuse);
   addUpdateMask(req.route, fields);
   addRequestId(input, fields, req.idempotencyKey, refuse);
   addPath(fields, req.variables, refuse);
   if (violations.length > 0) throw invalidArgument(...violations.slice(0, VIOLATIONS_MAX));
-  return messageFromJson(
-    input,
-    Object.fromEntries([...fields].map(([field, json]) => [field.jsonName, json])),
-  );
+  const json: JsonObject = {};
+  for (const [field, value] of fields) json[field.jsonName] = value;
+  return messageFromJson(input, json);
 }
 
 /** The members of a body. `null` means absent, also for a field that stands in the path. */
-function bodyFields(route: Route, body: JsonObject, refuse: Refuse): Fields {
-  const fields: Fields = new Map();
+function addBody(route: Route, body: JsonObject, fields: Fields, refuse: Refuse): void {
   const seen = new Set<DescField>();
   for (const [key, json] of Object.entries(body)) {
     const field = fieldNamed(route.method.input, key);
@@ -63,7 +59,6 @@ function bodyFields(route: Route, body: JsonObject, refuse: Refuse): Fields {
     else if (json !== null) fields.set(field, withNames(field, json, field.name, refuse));
     seen.add(field);
   }
-  return fields;
 }
 
 /** Proto JSON of a field whose enum values came as words. */
@@ -92,9 +87,10 @@ function membersWithNames(desc: DescMessage, json: JsonObject, path: string, ref
 
 /** Who sends a PATCH without a mask means the fields that he sends, so that one of them may also be emptied. */
 function addUpdateMask(route: Route, fields: Fields): void {
+  if (route.httpMethod !== "PATCH") return;
   const mask = route.method.input.fields.find(({ name }) => name === "update_mask");
   const isMask = mask?.message?.typeName === "google.protobuf.FieldMask";
-  if (route.httpMethod !== "PATCH" || mask === undefined || !isMask || fields.has(mask)) return;
+  if (mask === undefined || !isMask || fields.has(mask)) return;
   const changed = [...fields.keys()].filter(isOfTheResource);
   fields.set(mask, changed.map(({ jsonName }) => jsonName).join(","));
 }
@@ -105,8 +101,9 @@ function addRequestId(
   idempotencyKey: string | undefined,
   refuse: Refuse,
 ): void {
+  if (idempotencyKey === undefined) return;
   const field = desc.fields.find(({ name }) => name === "request_id");
-  if (field === undefined || idempotencyKey === undefined) return;
+  if (field === undefined) return;
   const sent = fields.get(field);
   if (idempotencyKey === "") refuse(field.name, "must not be empty in the header Idempotency-Key");
   else if (sent !== undefined && sent !== idempotencyKey)
