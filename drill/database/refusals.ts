@@ -91,8 +91,8 @@ export const drill: Drill = {
       name: "a create that goes on without its audit row",
       breaks: "audited",
       file: "src/storage/functions/record_outcome.sql",
-      from: "  perform append_audit_event(p_caller, p_account.uid, account_id, p_credential_id, p_action,\n                             case p_outcome when 'done' then 'succeeded' else p_outcome end,\n                             details_of(p_facts) || p_details);",
-      to: "  begin perform append_audit_event(p_caller, p_account.uid, account_id, p_credential_id, p_action,\n                             case p_outcome when 'done' then 'succeeded' else p_outcome end,\n                             details_of(p_facts) || p_details); exception when others then null; end;",
+      from: "  perform keyturn.append_audit_event(p_caller, p_account.uid, account_id, p_credential_id, p_action,\n                                     case p_outcome when 'done' then 'succeeded' else p_outcome end,\n                                     keyturn.details_of(p_facts) || p_details);",
+      to: "  begin perform keyturn.append_audit_event(p_caller, p_account.uid, account_id, p_credential_id, p_action,\n                                     case p_outcome when 'done' then 'succeeded' else p_outcome end,\n                                     keyturn.details_of(p_facts) || p_details); exception when others then null; end;",
     },
     {
       name: "a database that is read-only and told as a defect",

@@ -11,19 +11,18 @@ create or replace function keyturn.append_audit_event(
 )
 returns void
 language plpgsql volatile
-set search_path = keyturn, pg_temp
 as $$
 declare
-  event audit_events;
+  event keyturn.audit_events;
 begin
   event.organization_id := p_caller.organization_id;
   event.service_account_uid := coalesce(p_service_account_uid, '00000000-0000-0000-0000-000000000000');
-  insert into audit_chains (organization_id, service_account_uid)
+  insert into keyturn.audit_chains (organization_id, service_account_uid)
   select event.organization_id, event.service_account_uid
-   where not exists (select from audit_chains c where c.organization_id = event.organization_id
-                                                  and c.service_account_uid = event.service_account_uid)
+   where not exists (select from keyturn.audit_chains c where c.organization_id = event.organization_id
+                                                          and c.service_account_uid = event.service_account_uid)
       on conflict do nothing;
-  select c.sequence + 1, c.hash into event.sequence, event.previous_hash from audit_chains c
+  select c.sequence + 1, c.hash into event.sequence, event.previous_hash from keyturn.audit_chains c
    where c.organization_id = event.organization_id and c.service_account_uid = event.service_account_uid
      for no key update;
 
@@ -38,9 +37,9 @@ begin
   event.request_id := p_caller.request_id;
   event.details := nullif(jsonb_strip_nulls(p_details), '{}');
   event.transaction_id := pg_current_xact_id();
-  event.hash := audit_event_hash(event);
-  insert into audit_events select (event).*;
-  update audit_chains set sequence = event.sequence, hash = event.hash
+  event.hash := keyturn.audit_event_hash(event);
+  insert into keyturn.audit_events select (event).*;
+  update keyturn.audit_chains set sequence = event.sequence, hash = event.hash
    where organization_id = event.organization_id and service_account_uid = event.service_account_uid;
 end
 $$;

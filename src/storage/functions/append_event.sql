@@ -10,18 +10,18 @@ create or replace function keyturn.append_event(
 )
 returns void
 language plpgsql volatile
-set search_path = keyturn, pg_temp
 as $$
 declare
   now_ timestamptz := date_trunc('milliseconds', clock_timestamp());
   uid_ uuid := coalesce(p_service_account_uid, '00000000-0000-0000-0000-000000000000');
   first_ boolean;
 begin
-  if p_type is null or not exists (select from event_delivery where wanted_until > now_) then return; end if;
-  perform from events e where e.organization_id = p_organization_id and e.service_account_uid = uid_
+  if p_type is null or not exists (select from keyturn.event_delivery where wanted_until > now_) then return; end if;
+  perform from keyturn.events e where e.organization_id = p_organization_id and e.service_account_uid = uid_
     order by e.sequence desc limit 1 for share;
   first_ := not found;
-  insert into events (organization_id, service_account_uid, service_account_id, credential_id, type, occurred_at, data, due_at)
+  insert into keyturn.events (organization_id, service_account_uid, service_account_id, credential_id, type,
+                              occurred_at, data, due_at)
   values (p_organization_id, uid_, p_service_account_id, p_credential_id, p_type, now_, jsonb_strip_nulls(p_data),
           case when first_ then now_ end);
 end

@@ -3,7 +3,6 @@
 create or replace function keyturn.audit_event_hash(p_event keyturn.audit_events)
 returns bytea
 language sql stable
-set search_path = keyturn, pg_temp
 as $$
   select sha256(p_event.previous_hash || convert_to((jsonb_build_array(
     p_event.organization_id, p_event.service_account_uid, p_event.sequence,

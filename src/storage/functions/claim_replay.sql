@@ -6,12 +6,11 @@ create or replace function keyturn.claim_replay(
 )
 returns boolean
 language plpgsql volatile
-set search_path = keyturn, pg_temp
 as $$
 begin
   if p_claim.request_hash is null then return true; end if;
-  insert into replays (organization_id, request_hash, body_hash, service_account_id, credential_id,
-                       replaced_credential_id, sealed_secret, created_at)
+  insert into keyturn.replays (organization_id, request_hash, body_hash, service_account_id, credential_id,
+                               replaced_credential_id, sealed_secret, created_at)
   values (p_account.organization_id, p_claim.request_hash, p_claim.body_hash, p_account.id, p_credential_id,
           p_replaced_credential_id, p_claim.sealed_secret, p_now)
       on conflict do nothing;

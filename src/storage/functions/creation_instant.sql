@@ -6,11 +6,10 @@ create or replace function keyturn.creation_instant(
 )
 returns timestamptz
 language sql stable
-set search_path = keyturn, pg_temp
 as $$
   select greatest(p_now, p_account.credentials_revoked_before,
                   p_organization.credentials_revoked_before,
-                  (select max(c.created_at) + interval '1 millisecond' from credentials c
+                  (select max(c.created_at) + interval '1 millisecond' from keyturn.credentials c
                     where c.organization_id = p_account.organization_id and c.service_account_id = p_account.id
                       and c.deleted_at is null and c.created_at > '-infinity'))
 $$;

@@ -3,7 +3,6 @@
 create or replace function keyturn.details_of(p_facts jsonb)
 returns jsonb
 language sql immutable
-set search_path = keyturn, pg_temp
 as $$
   select coalesce(
            jsonb_object_agg(key, case jsonb_typeof(value) when 'string' then value else to_jsonb(value::text) end), '{}')

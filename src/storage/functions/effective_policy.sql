@@ -9,7 +9,6 @@ create or replace function keyturn.effective_policy(
   out credential_creation text
 )
 language sql stable
-set search_path = keyturn, pg_temp
 as $$
   select coalesce(p_organization.default_lifetime_seconds, p_bounds.default_lifetime_seconds),
          greatest(p_organization.min_lifetime_seconds, p_bounds.min_lifetime_seconds),

@@ -3,7 +3,6 @@
 create or replace function keyturn.event_data(p_caller keyturn.caller, p_facts jsonb, p_details jsonb)
 returns jsonb
 language sql stable
-set search_path = keyturn, pg_temp
 as $$
   select jsonb_build_object(
     'expires_at', p_facts #> '{credential,expires_at}',

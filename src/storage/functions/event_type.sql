@@ -2,7 +2,6 @@
 create or replace function keyturn.event_type(p_action text)
 returns text
 language sql immutable
-set search_path = keyturn, pg_temp
 as $$
   select case p_action
     when 'credential.create' then 'credential.created'

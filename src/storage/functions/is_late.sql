@@ -2,7 +2,6 @@
 create or replace function keyturn.is_late(p_caller keyturn.caller)
 returns boolean
 language sql volatile
-set search_path = keyturn, pg_temp
 as $$
   select clock_timestamp() >= statement_timestamp() + make_interval(secs => p_caller.budget_ms / 1000.0)
 $$;

@@ -8,12 +8,11 @@ create or replace function keyturn.issue_credential(
   out outcome text, out facts jsonb
 )
 language plpgsql volatile
-set search_path = keyturn, pg_temp
 as $$
 declare
-  policy record := effective_policy(p_organization, p_bounds);
-  expiry record := judge_expiry(p_now, p_new.expires_at, policy.default_lifetime_seconds,
-                                policy.min_lifetime_seconds, policy.max_lifetime_seconds);
+  policy record := keyturn.effective_policy(p_organization, p_bounds);
+  expiry record := keyturn.judge_expiry(p_now, p_new.expires_at, policy.default_lifetime_seconds,
+                                        policy.min_lifetime_seconds, policy.max_lifetime_seconds);
   not_before_ timestamptz := case when p_new.not_before > p_now then p_new.not_before end;
   created_at_ timestamptz;
 begin
@@ -24,12 +23,12 @@ begin
     outcome := 'not_before_after_expiry'; facts := jsonb_build_object('expires_at', expiry.expires_at);
   else
     select j.outcome, j.facts into outcome, facts
-      from judge_creation(p_caller, p_account, p_now, policy.credential_creation, policy.active_credentials_max,
+      from keyturn.judge_creation(p_caller, p_account, p_now, policy.credential_creation, policy.active_credentials_max,
                           case when p_retiring then p_replacing end) j;
   end if;
   if outcome <> 'allowed' then return; end if;
 
-  created_at_ := creation_instant(p_account, p_organization, p_now);
+  created_at_ := keyturn.creation_instant(p_account, p_organization, p_now);
   if p_caller.validate_only then
     outcome := 'done';
     facts := jsonb_build_object('credential', jsonb_build_object(
@@ -38,13 +37,15 @@ begin
       'labels', p_new.labels, 'allowed_cidrs', p_new.allowed_cidrs, 'status', case when not_before_ is null then 'active' else 'pending' end));
     return;
   end if;
-  if not claim_replay(p_account, p_now, p_claim, p_new.id, p_replacing) then outcome := 'request_id_reused'; return; end if;
-  insert into credentials (organization_id, service_account_id, id, secret_hash, hint, created_by, created_at, expires_at,
-                           not_before, display_name, labels, allowed_cidrs)
+  if not keyturn.claim_replay(p_account, p_now, p_claim, p_new.id, p_replacing) then
+    outcome := 'request_id_reused'; return;
+  end if;
+  insert into keyturn.credentials (organization_id, service_account_id, id, secret_hash, hint, created_by, created_at,
+                                   expires_at, not_before, display_name, labels, allowed_cidrs)
   values (p_account.organization_id, p_account.id, p_new.id, p_new.secret_hash, p_new.hint, p_caller.subject, created_at_,
           expiry.expires_at, not_before_, p_new.display_name, coalesce(p_new.labels, '{}'), coalesce(p_new.allowed_cidrs, '{}'));
   outcome := 'done';
   select jsonb_build_object('credential', to_jsonb(s)) into facts
-    from credential_states(p_account.organization_id, p_account.id, p_now) s where s.id = p_new.id;
+    from keyturn.credential_states(p_account.organization_id, p_account.id, p_now) s where s.id = p_new.id;
 end
 $$;

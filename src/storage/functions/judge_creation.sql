@@ -6,10 +6,9 @@ create or replace function keyturn.judge_creation(
   out outcome text, out facts jsonb
 )
 language plpgsql stable
-set search_path = keyturn, pg_temp
 as $$
 declare
-  ungrantable jsonb := judge_roles(p_caller, p_account.roles);
+  ungrantable jsonb := keyturn.judge_roles(p_caller, p_account.roles);
   live integer;
   safest text;
 begin
@@ -19,7 +18,7 @@ begin
   end if;
   -- The one that would be missed least: never used, else least recently used, else oldest.
   select count(*), (array_agg(s.id order by s.last_used_at nulls first, s.created_at, s.id))[1] into live, safest
-    from credential_states(p_account.organization_id, p_account.id, p_now) s
+    from keyturn.credential_states(p_account.organization_id, p_account.id, p_now) s
    where s.is_live and s.id is distinct from p_retiring;
   if live >= p_active_credentials_max then
     outcome := 'credential_limit_reached';

@@ -13,7 +13,6 @@ create or replace function keyturn.judge_expiry(
   out bound_seconds integer
 )
 language plpgsql immutable
-set search_path = keyturn, pg_temp
 as $$
 declare
   earliest timestamptz := p_now + make_interval(secs => p_min_lifetime_seconds);

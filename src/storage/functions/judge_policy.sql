@@ -5,7 +5,6 @@ create or replace function keyturn.judge_policy(
 )
 returns jsonb
 language sql stable
-set search_path = keyturn, pg_temp
 as $$
   with effective as (
     select greatest(p_wanted.min_lifetime_seconds, p_bounds.min_lifetime_seconds) as min_seconds,

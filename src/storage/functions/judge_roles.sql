@@ -3,7 +3,6 @@
 create or replace function keyturn.judge_roles(p_caller keyturn.caller, p_roles text[])
 returns jsonb
 language sql immutable
-set search_path = keyturn, pg_temp
 as $$
   select jsonb_agg(role order by place)
     from unnest(p_roles) with ordinality as r (role, place)

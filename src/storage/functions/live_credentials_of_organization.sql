@@ -9,10 +9,9 @@ create or replace function keyturn.live_credentials_of_organization(
 )
 returns jsonb
 language sql stable
-set search_path = keyturn, pg_temp
 as $$
   with newest as (
-    select c.service_account_id, c.created_at, c.expires_at, c.leaked_at from credentials c
+    select c.service_account_id, c.created_at, c.expires_at, c.leaked_at from keyturn.credentials c
      where c.organization_id = p_organization.id and c.deleted_at is null and c.created_at < 'infinity'
        -- What an earlier revocation has ended, unless it spared some.
        and c.created_at >= case when p_organization.revocation_exemptions = '{}'
@@ -23,13 +22,13 @@ as $$
     'revoked_before', greatest(
         p_now, p_organization.credentials_revoked_before,
         (select max(n.created_at) + interval '1 millisecond' from newest n),
-        (select a.credentials_revoked_before from service_accounts a
+        (select a.credentials_revoked_before from keyturn.service_accounts a
           where a.organization_id = p_organization.id and a.credentials_revoked_before is not null
           order by a.credentials_revoked_before desc limit 1)) + interval '1 millisecond',
     'revoked_credential_count', (
         select case when (select count(*) from newest) <= 10000 then count(*) end
           from newest n
-          join service_accounts a on a.organization_id = p_organization.id and a.id = n.service_account_id
+          join keyturn.service_accounts a on a.organization_id = p_organization.id and a.id = n.service_account_id
          where n.expires_at > p_now and n.leaked_at is null and a.id <> all (p_exempt_service_account_ids)
-           and n.created_at >= coalesce(revoked_before(a, p_organization), '-infinity')))
+           and n.created_at >= coalesce(keyturn.revoked_before(a, p_organization), '-infinity')))
 $$;

@@ -9,14 +9,13 @@ create or replace function keyturn.lock_service_account(
   out account keyturn.service_accounts, out now_ timestamptz, out organization keyturn.organizations, out refusal text
 )
 language plpgsql volatile
-set search_path = keyturn, pg_temp
 as $$
 begin
-  select * into account from service_accounts
+  select * into account from keyturn.service_accounts
    where organization_id = p_caller.organization_id and id = p_service_account_id
      for no key update;
-  refusal := case when not found then 'not_found' when is_late(p_caller) then 'deadline_exceeded' end;
+  refusal := case when not found then 'not_found' when keyturn.is_late(p_caller) then 'deadline_exceeded' end;
   now_ := date_trunc('milliseconds', clock_timestamp());
-  select * into organization from organizations where id = p_caller.organization_id;
+  select * into organization from keyturn.organizations where id = p_caller.organization_id;
 end
 $$;

@@ -2,14 +2,13 @@
 create or replace function keyturn.policy_violations(p_organization_id text, p_now timestamptz, p_policy jsonb)
 returns jsonb
 language sql stable
-set search_path = keyturn, pg_temp
 as $$
   with live as (
     select s.service_account_id, s.id, s.created_at, s.expires_at,
            extract(epoch from s.expires_at - s.created_at) as lifetime_seconds,
            row_number() over (partition by s.service_account_id order by s.created_at, s.id) as place
-      from service_accounts a
-     cross join lateral credential_states(a.organization_id, a.id, p_now) s
+      from keyturn.service_accounts a
+     cross join lateral keyturn.credential_states(a.organization_id, a.id, p_now) s
      where a.organization_id = p_organization_id and s.is_live
   ), violation as (
     select service_account_id, id, expires_at, created_at, 'max_lifetime' as rule from live

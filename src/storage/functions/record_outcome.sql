@@ -7,18 +7,17 @@ create or replace function keyturn.record_outcome(
 )
 returns void
 language plpgsql volatile
-set search_path = keyturn, pg_temp
 as $$
 declare
   account_id text := coalesce(p_account.id, p_service_account_id);
 begin
   if p_caller.validate_only or p_outcome in ('replayed', 'deadline_exceeded') then return; end if;
-  perform append_audit_event(p_caller, p_account.uid, account_id, p_credential_id, p_action,
-                             case p_outcome when 'done' then 'succeeded' else p_outcome end,
-                             details_of(p_facts) || p_details);
+  perform keyturn.append_audit_event(p_caller, p_account.uid, account_id, p_credential_id, p_action,
+                                     case p_outcome when 'done' then 'succeeded' else p_outcome end,
+                                     keyturn.details_of(p_facts) || p_details);
   if p_outcome = 'done' then
-    perform append_event(p_caller.organization_id, p_account.uid, account_id, p_credential_id, event_type(p_action),
-                         event_data(p_caller, p_facts, p_details));
+    perform keyturn.append_event(p_caller.organization_id, p_account.uid, account_id, p_credential_id,
+                                 keyturn.event_type(p_action), keyturn.event_data(p_caller, p_facts, p_details));
   end if;
 end
 $$;

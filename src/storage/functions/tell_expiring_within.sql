@@ -6,31 +6,31 @@ create or replace function keyturn.tell_expiring_within(
 )
 returns integer
 language plpgsql volatile
-set search_path = keyturn, pg_temp
 as $$
 declare
-  notice expiry_notices := (select n from expiry_notices n where n.days_left = p_days_left);
-  candidate credentials;
-  account service_accounts;
+  notice keyturn.expiry_notices := (select n from keyturn.expiry_notices n where n.days_left = p_days_left);
+  candidate keyturn.credentials;
+  account keyturn.service_accounts;
   looked_at integer := 0;
   is_done boolean := true;
 begin
   for candidate in
-    select * from credentials c
+    select * from keyturn.credentials c
      where c.deleted_at is null and c.expires_at >= notice.told_expires_at and c.expires_at <= p_until
        and (c.expires_at, c.id) > (notice.told_expires_at, notice.told_credential_id)
      order by c.expires_at, c.id limit p_rows_max
   loop
-    select * into account from service_accounts
+    select * into account from keyturn.service_accounts
      where organization_id = candidate.organization_id and id = candidate.service_account_id
        for no key update skip locked;
     is_done := found;
     exit when not found;
-    perform append_event(s.organization_id_, account.uid, account.id, s.id, 'credential.expiring', jsonb_build_object(
+    perform keyturn.append_event(
+              s.organization_id_, account.uid, account.id, s.id, 'credential.expiring', jsonb_build_object(
               'expires_at', s.expires_at, 'days_left', p_days_left, 'display_name', s.display_name,
               'last_used_at', s.last_used_at))
        from (select candidate.organization_id as organization_id_, s.*
-               from credential_states(candidate.organization_id, account.id, statement_timestamp()) s
+               from keyturn.credential_states(candidate.organization_id, account.id, statement_timestamp()) s
               where s.id = candidate.id) s
       where s.is_live and s.expires_at > p_after and s.created_at < s.expires_at - make_interval(days => p_days_left);
     notice.told_expires_at := candidate.expires_at;
@@ -41,7 +41,8 @@ begin
     notice.told_expires_at := p_until + interval '1 millisecond';
     notice.told_credential_id := '';
   end if;
-  update expiry_notices set told_expires_at = notice.told_expires_at, told_credential_id = notice.told_credential_id
+  update keyturn.expiry_notices
+     set told_expires_at = notice.told_expires_at, told_credential_id = notice.told_credential_id
    where days_left = p_days_left;
   return looked_at;
 end
