@@ -10,14 +10,16 @@ set search_path = keyturn, pg_temp
 as $$
 declare
   locked record := lock_service_account(p_caller, p_service_account_id);
+  answer record;
 begin
   outcome := locked.refusal;
   if outcome is null then
-    select f.outcome, f.facts into outcome, facts from find_replay(p_caller, locked.account, locked.now_, p_claim) f;
+    answer := find_replay(p_caller, locked.account, locked.now_, p_claim);
+    outcome := answer.outcome; facts := answer.facts;
   end if;
   if outcome is null then
-    select i.outcome, i.facts into outcome, facts
-      from issue_credential(p_caller, p_bounds, locked.account, locked.organization, locked.now_, p_new, p_claim, null, false) i;
+    answer := issue_credential(p_caller, p_bounds, locked.account, locked.organization, locked.now_, p_new, p_claim, null, false);
+    outcome := answer.outcome; facts := answer.facts;
   end if;
   perform record_outcome(p_caller, locked.account, p_service_account_id, facts #>> '{credential,id}',
                          'credential.create', outcome, facts, '{}');

@@ -14,6 +14,7 @@ declare
   expiry record := keyturn.judge_expiry(p_now, p_new.expires_at, policy.default_lifetime_seconds,
                                         policy.min_lifetime_seconds, policy.max_lifetime_seconds);
   not_before_ timestamptz := case when p_new.not_before > p_now then p_new.not_before end;
+  verdict record;
   created_at_ timestamptz;
 begin
   if expiry.verdict <> 'allowed' then
@@ -22,9 +23,9 @@ begin
   elsif not_before_ >= expiry.expires_at then
     outcome := 'not_before_after_expiry'; facts := jsonb_build_object('expires_at', expiry.expires_at);
   else
-    select j.outcome, j.facts into outcome, facts
-      from keyturn.judge_creation(p_caller, p_account, p_now, policy.credential_creation, policy.active_credentials_max,
-                          case when p_retiring then p_replacing end) j;
+    verdict := keyturn.judge_creation(p_caller, p_account, p_now, policy.credential_creation,
+                                      policy.active_credentials_max, case when p_retiring then p_replacing end);
+    outcome := verdict.outcome; facts := verdict.facts;
   end if;
   if outcome <> 'allowed' then return; end if;
 

@@ -11,12 +11,14 @@ as $$
 declare
   locked record := lock_service_account(p_caller, p_service_account_id);
   old record;
+  answer record;
   new_ new_credential := p_new;
   ends_at timestamptz := locked.now_ + p_grace_period;
 begin
   outcome := locked.refusal;
   if outcome is null then
-    select f.outcome, f.facts into outcome, facts from find_replay(p_caller, locked.account, locked.now_, p_claim) f;
+    answer := find_replay(p_caller, locked.account, locked.now_, p_claim);
+    outcome := answer.outcome; facts := answer.facts;
   end if;
   if outcome is null then
     select * into old from credential_states(p_caller.organization_id, p_service_account_id, locked.now_) s
@@ -32,9 +34,9 @@ begin
     new_.display_name := old.display_name;
     new_.labels := old.labels;
     new_.allowed_cidrs := array(select jsonb_array_elements_text(old.allowed_cidrs))::cidr[];
-    select i.outcome, i.facts into outcome, facts
-      from issue_credential(p_caller, p_bounds, locked.account, locked.organization, locked.now_, new_, p_claim, p_id,
-                            p_grace_period = interval '0') i;
+    answer := issue_credential(p_caller, p_bounds, locked.account, locked.organization, locked.now_, new_, p_claim, p_id,
+                               p_grace_period = interval '0');
+    outcome := answer.outcome; facts := answer.facts;
     if outcome = 'done' then
       facts := facts || retire_credential(p_caller, locked.account, locked.now_, p_id, ends_at)
                      || jsonb_build_object('replaced_credential_id', p_id, 'replaced_expires_at', ends_at);
