@@ -5,11 +5,13 @@ create or replace function keyturn.creation_instant(
   p_account keyturn.service_accounts, p_organization keyturn.organizations, p_now timestamptz
 )
 returns timestamptz
-language sql stable
+language plpgsql stable
 as $$
-  select greatest(p_now, p_account.credentials_revoked_before,
+begin
+  return greatest(p_now, p_account.credentials_revoked_before,
                   p_organization.credentials_revoked_before,
                   (select max(c.created_at) + interval '1 millisecond' from keyturn.credentials c
                     where c.organization_id = p_account.organization_id and c.service_account_id = p_account.id
-                      and c.deleted_at is null and c.created_at > '-infinity'))
+                      and c.deleted_at is null and c.created_at > '-infinity'));
+end
 $$;

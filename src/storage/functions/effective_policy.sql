@@ -8,11 +8,13 @@ create or replace function keyturn.effective_policy(
   out active_credentials_max integer,
   out credential_creation text
 )
-language sql stable
+language plpgsql immutable
 as $$
-  select coalesce(p_organization.default_lifetime_seconds, p_bounds.default_lifetime_seconds),
-         greatest(p_organization.min_lifetime_seconds, p_bounds.min_lifetime_seconds),
-         least(p_organization.max_lifetime_seconds, p_bounds.max_lifetime_seconds),
-         least(p_organization.active_credentials_max, p_bounds.active_credentials_max),
-         coalesce(p_organization.credential_creation, 'allowed')
+begin
+  default_lifetime_seconds := coalesce(p_organization.default_lifetime_seconds, p_bounds.default_lifetime_seconds);
+  min_lifetime_seconds := greatest(p_organization.min_lifetime_seconds, p_bounds.min_lifetime_seconds);
+  max_lifetime_seconds := least(p_organization.max_lifetime_seconds, p_bounds.max_lifetime_seconds);
+  active_credentials_max := least(p_organization.active_credentials_max, p_bounds.active_credentials_max);
+  credential_creation := coalesce(p_organization.credential_creation, 'allowed');
+end
 $$;
