@@ -15,7 +15,8 @@ begin
   perform keyturn.append_audit_event(p_caller, p_account.uid, account_id, p_credential_id, p_action,
                                      case p_outcome when 'done' then 'succeeded' else p_outcome end,
                                      keyturn.details_of(p_facts) || p_details);
-  if p_outcome = 'done' then
+  -- Looked at here too, so that what nobody wants is not put together.
+  if p_outcome = 'done' and exists (select from keyturn.event_delivery where wanted_until > clock_timestamp()) then
     perform keyturn.append_event(p_caller.organization_id, p_account.uid, account_id, p_credential_id,
                                  keyturn.event_type(p_action), keyturn.event_data(p_caller, p_facts, p_details));
   end if;
