@@ -17,14 +17,20 @@ declare
 begin
   event.organization_id := p_caller.organization_id;
   event.service_account_uid := coalesce(p_service_account_uid, '00000000-0000-0000-0000-000000000000');
-  insert into keyturn.audit_chains (organization_id, service_account_uid)
-  select event.organization_id, event.service_account_uid
-   where not exists (select from keyturn.audit_chains c where c.organization_id = event.organization_id
-                                                          and c.service_account_uid = event.service_account_uid)
-      on conflict do nothing;
   select c.sequence + 1, c.hash into event.sequence, event.previous_hash from keyturn.audit_chains c
    where c.organization_id = event.organization_id and c.service_account_uid = event.service_account_uid
      for no key update;
+  if not found then
+    insert into keyturn.audit_chains as c (organization_id, service_account_uid)
+    values (event.organization_id, event.service_account_uid)
+        on conflict do nothing returning c.sequence + 1, c.hash into event.sequence, event.previous_hash;
+  end if;
+  if not found then
+    -- Somebody else has begun it in the meantime.
+    select c.sequence + 1, c.hash into event.sequence, event.previous_hash from keyturn.audit_chains c
+     where c.organization_id = event.organization_id and c.service_account_uid = event.service_account_uid
+       for no key update;
+  end if;
 
   event.occurred_at := date_trunc('milliseconds', clock_timestamp());
   event.action := p_action;
