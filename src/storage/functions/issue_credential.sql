@@ -47,6 +47,9 @@ begin
           expiry.expires_at, not_before_, p_new.display_name, coalesce(p_new.labels, '{}'), coalesce(p_new.allowed_cidrs, '{}'));
   outcome := 'done';
   select jsonb_build_object('credential', to_jsonb(s)) into facts
-    from keyturn.credential_states(p_account.organization_id, p_account.id, p_now) s where s.id = p_new.id;
+    from keyturn.organizations o
+   cross join lateral keyturn.account_credential_states(
+        p_account.organization_id, p_account.id, p_account.uid, keyturn.revoked_before(p_account, o), p_now) s
+   where o.id = p_account.organization_id and s.id = p_new.id;
 end
 $$;
