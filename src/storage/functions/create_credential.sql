@@ -13,7 +13,8 @@ declare
   answer record;
 begin
   outcome := locked.refusal;
-  if outcome is null then
+  -- Asked of a claim only: a call costs more than most of what it would find out.
+  if outcome is null and p_claim.request_hash is not null then
     answer := find_replay(p_caller, locked.account, locked.now_, p_claim);
     outcome := answer.outcome; facts := answer.facts;
   end if;

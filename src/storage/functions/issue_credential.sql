@@ -38,7 +38,8 @@ begin
       'labels', p_new.labels, 'allowed_cidrs', p_new.allowed_cidrs, 'status', case when not_before_ is null then 'active' else 'pending' end));
     return;
   end if;
-  if not keyturn.claim_replay(p_account, p_now, p_claim, p_new.id, p_replacing) then
+  if p_claim.request_hash is not null
+     and not keyturn.claim_replay(p_account, p_now, p_claim, p_new.id, p_replacing) then
     outcome := 'request_id_reused'; return;
   end if;
   insert into keyturn.credentials (organization_id, service_account_id, id, secret_hash, hint, created_by, created_at,

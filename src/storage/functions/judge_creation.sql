@@ -8,7 +8,8 @@ create or replace function keyturn.judge_creation(
 language plpgsql stable
 as $$
 declare
-  ungrantable jsonb := keyturn.judge_roles(p_caller, p_account.roles);
+  ungrantable jsonb := case when p_caller.grantable_roles is not null
+                            then keyturn.judge_roles(p_caller, p_account.roles) end;
   live integer;
   safest text;
 begin

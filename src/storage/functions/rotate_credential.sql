@@ -16,7 +16,7 @@ declare
   ends_at timestamptz := locked.now_ + p_grace_period;
 begin
   outcome := locked.refusal;
-  if outcome is null then
+  if outcome is null and p_claim.request_hash is not null then
     answer := find_replay(p_caller, locked.account, locked.now_, p_claim);
     outcome := answer.outcome; facts := answer.facts;
   end if;
