@@ -34,7 +34,10 @@ export interface HashGateStats {
 }
 
 export interface HashGate {
-  /** Rejects with `unavailable` (hash_queue) or the signal's fault. */
+  /**
+   * Rejects with `unavailable` (hash_queue) or the signal's fault. Who has a signal is told so at a pace, and anybody else at
+   * once: a check that several share, and that counts as a guess as long as it is under way.
+   */
   enter<T>(work: () => Promise<T>, signal?: AbortSignal, group?: string): Promise<T>;
   /** Only if a permit is free this moment: then nobody waits either. */
   tryEnter<T>(work: () => Promise<T>): Promise<T> | undefined;
@@ -134,7 +137,7 @@ export function createHashGate({
    */
   const refuse = async (signal: AbortSignal | undefined): Promise<never> => {
     shed += 1;
-    await pace.turn(signal);
+    if (signal !== undefined) await pace.turn(signal);
     const estimateMs = Math.max(RETRY_MS_MIN, (queued * recentMs) / permits);
     throw unavailable(
       "hash_queue",

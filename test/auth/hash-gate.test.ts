@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { createHashGate } from "../../src/auth/hash-gate.ts";
 import { FaultError } from "../../src/domain/fault.ts";
 
@@ -52,4 +53,18 @@ test("whoever leaves the queue leaves his place to others, and the turn of his g
   open();
   await Promise.all(asked);
   assert.deepEqual(begun.toSorted(), ["a2", "b1", "b2"]);
+});
+
+test("who is refused with a signal of his own is held, and anybody else never", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { gate, ask, refused } = givenFullGate(0);
+  const caller = new AbortController();
+  const held = Array.from({ length: 40 }, () =>
+    gate.enter(async () => {}, caller.signal).catch(() => "gone"),
+  );
+  const shared = Array.from({ length: 40 }, (_, n) => ask("", `check ${n}`));
+  await nextTurn();
+  assert.equal(refused.length, 40);
+  caller.abort(new FaultError({ kind: "cancelled" }));
+  await Promise.all([...held, ...shared]);
 });
