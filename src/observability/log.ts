@@ -116,12 +116,16 @@ export function defectFields(err: unknown): Record<string, unknown> {
   const known = cause as Error & Record<"code" | "constraint_name" | "routine", unknown>;
   return {
     error: cause.name,
-    error_code: word(known.code),
+    error_code: cause instanceof FaultError ? faultCode(cause) : word(known.code),
     constraint: word(known.constraint_name),
     routine: word(known.routine),
     frames: framesOf(cause),
   };
 }
+
+/** Such a fault has no frames (see FaultError), so it says which one it is. */
+const faultCode = ({ fault }: FaultError): string =>
+  fault.kind === "unavailable" ? `${fault.kind}.${fault.part}` : fault.kind;
 
 const word = (value: unknown): string | undefined =>
   typeof value === "string" && /^[A-Za-z0-9_.-]{1,80}$/.test(value) ? value : undefined;
