@@ -12,6 +12,8 @@ import {
   webhookSecret,
 } from "../../test/support/webhook-receiver.ts";
 import { type Canaries, heapOf, useEverything } from "../support/canaries.ts";
+import { copyCheckout, lendPackages } from "../support/checkout.ts";
+import { CORE_BYTES_MAX, coreOf } from "../support/core-file.ts";
 import type { Broken, Drill } from "../support/drill.ts";
 import { within } from "../support/pace.ts";
 import { givenWorld, type World } from "../support/world.ts";
@@ -22,7 +24,7 @@ const CREDENTIALS = { quick: 20, full: 500 };
 
 export const drill: Drill = {
   title:
-    "secrets, tokens and idempotency keys are looked for wherever the service and its database write or send, and in its heap",
+    "secrets, tokens and idempotency keys are looked for wherever the service and its database write or send, in its heap and in its core file",
   invariants: ["silent"],
   bugs: [
     {
@@ -53,8 +55,18 @@ export const drill: Drill = {
       from: 'child("authenticate", "internal")',
       to: 'child("authenticate", "internal", { "keyturn.inner": call.header("authorization") ?? "" })',
     },
+    {
+      name: "a server whose memory is in its core file",
+      breaks: "silent",
+      file: "src/core-files.ts",
+      from: 'const NOTHING = "0";',
+      to: 'const NOTHING = "0x33";',
+    },
   ],
   async run(run) {
+    // Where the server runs, its core file is written.
+    using copy = copyCheckout(run.root);
+    lendPackages(copy.root);
     const folder = mkdtempSync(join(tmpdir(), "keyturn-heap-"));
     try {
       await using world = await givenWorld(run, {
@@ -63,15 +75,27 @@ export const drill: Drill = {
       const receivers = { collector: await startCollector(), webhook: await startWebhookReceiver() };
       world.later(receivers.collector.stop);
       world.later(receivers.webhook.stop);
-      const server = await world.serve({
-        LOG_LEVEL: "trace",
-        OTEL_EXPORTER_OTLP_ENDPOINT: receivers.collector.url,
-        KEYTURN_WEBHOOK_URL: receivers.webhook.url,
-        KEYTURN_WEBHOOK_SECRETS: webhookSecret(),
-        NODE_OPTIONS: `--heapsnapshot-signal=SIGUSR2 --diagnostic-dir=${folder}`,
-      });
+      const server = await world.serve(
+        {
+          LOG_LEVEL: "trace",
+          OTEL_EXPORTER_OTLP_ENDPOINT: receivers.collector.url,
+          KEYTURN_WEBHOOK_URL: receivers.webhook.url,
+          KEYTURN_WEBHOOK_SECRETS: webhookSecret(),
+          NODE_OPTIONS: `--heapsnapshot-signal=SIGUSR2 --diagnostic-dir=${folder}`,
+        },
+        copy.root,
+      );
       const canaries = await useEverything(world, server, run.quick ? CREDENTIALS.quick : CREDENTIALS.full);
-      const { broken, places } = await searchAll(world, server, canaries, receivers, folder);
+      const { broken, places, search } = await searchAll(world, server, canaries, receivers, folder);
+      const core = await coreOf(server, copy.root);
+      if (core !== undefined) {
+        places.push(`its core file (${Math.ceil(core.bytes / 1024)} KiB)`);
+        const mebibytes = Math.round(core.bytes / 2 ** 20);
+        if (core.bytes > CORE_BYTES_MAX)
+          broken.push({ invariant: "silent", sentence: `the core file has ${mebibytes} MiB of memory` });
+        for (const what of search.find(core.text))
+          broken.push({ invariant: "silent", sentence: `the core file: ${what}` });
+      }
       return {
         did: `${canaries.secrets.length} secrets, ${canaries.tokens.length} tokens and ${canaries.requestIds.length} idempotency keys at every door`,
         broken,
@@ -159,5 +183,5 @@ async function searchAll(
   ].filter((canary) => heap.includes(canary));
   if (living.length > LIVING_MAX)
     broken.push({ invariant: "silent", sentence: `the heap: ${living.length} of what was handed out` });
-  return { broken, places };
+  return { broken, places, search };
 }

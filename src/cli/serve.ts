@@ -2,6 +2,7 @@ import cluster from "node:cluster";
 import { loadedArgon2 } from "../auth/argon2-build.ts";
 import { startKeyturn } from "../compose.ts";
 import type { Config } from "../config.ts";
+import { keepMemoryOutOfCoreFiles } from "../core-files.ts";
 import { createLog } from "../observability/log.ts";
 import { DRAIN_MS_MAX, destinationOf, productionFoundations, tuneProcess } from "./serve-surroundings.ts";
 import type { Terminal } from "./terminal.ts";
@@ -12,6 +13,7 @@ export async function runServe(
   options: Readonly<Record<string, string>>,
 ): Promise<number> {
   const config = terminal.config(1, options);
+  if (config.production) keepMemoryOutOfCoreFiles();
   if (config.workers === 1) return serveAlone(terminal, config);
   if (cluster.isWorker) return (await import("./serve-worker.ts")).serveAsWorker(terminal, config);
   return (await import("./serve-primary.ts")).serveByWorkers(terminal, config);
