@@ -14,6 +14,8 @@ export const INVARIANTS = {
   released: "every permit and connection comes back",
   punctual: "no work goes on after its caller has left",
   whole: "a change of the schema is there as a whole or not at all",
+  exchangeable:
+    "the release before and this one take each other's place on one schema, and what one makes holds at the other",
   database_clock: "limits and expiry follow the clock of the database",
   refused: "what is forged, late or malformed gets one constant answer",
   unmoved: "no spelling of a path and no header leads past the policy of a call",

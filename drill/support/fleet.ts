@@ -5,7 +5,7 @@ import type { ServerProcess } from "../../test/support/process.ts";
 import type { Broken, DrillResult, DrillRun } from "./drill.ts";
 import type { Load } from "./load.ts";
 import { portsOf } from "./ports.ts";
-import { type Harm, type Scene, underLoad } from "./under-load.ts";
+import { type Harm, type Scene, type UnderLoadOptions, underLoad } from "./under-load.ts";
 import type { World } from "./world.ts";
 
 /** Servers on one database, each of which another one may replace at the same addresses. */
@@ -13,8 +13,16 @@ export interface Fleet {
   /** All of their gRPC doors, for one channel. */
   readonly target: string;
   servers(): readonly ServerProcess[];
-  /** SIGTERM, its end, and a new one in its place that is ready. @returns what the old one ended with. */
-  restart(index: number, env?: Readonly<Record<string, string>>): Promise<number | NodeJS.Signals>;
+  /**
+   * SIGTERM, its end, and a new one in its place that is ready.
+   * @param root of the sources that the new one runs from; default: those of the run.
+   * @returns what the old one ended with.
+   */
+  restart(
+    index: number,
+    env?: Readonly<Record<string, string>>,
+    root?: string,
+  ): Promise<number | NodeJS.Signals>;
 }
 
 /** Of a fleet: connections for all callers, so that nobody is sent away for having waited on a slow machine. */
@@ -25,13 +33,9 @@ const publishedChannel = (): ChannelOptions => ({
   "grpc.service_config": readFileSync("service_config.json", "utf8"),
 });
 
-async function startFleet(
-  world: World,
-  count: number,
-  env: Readonly<Record<string, string>> = {},
-): Promise<Fleet> {
-  const start = async (more: Readonly<Record<string, string>> = {}) => {
-    const server = await world.serve({ ...ROOMY, ...env, ...more });
+async function startFleet(world: World, count: number, firstRoot?: string): Promise<Fleet> {
+  const start = async (env: Readonly<Record<string, string>> = {}, root = firstRoot) => {
+    const server = await world.serve({ ...ROOMY, ...env }, root);
     await eventually(async () => (await fetch(`http://${server.addresses.admin}/readyz`)).ok);
     return server;
   };
@@ -39,13 +43,18 @@ async function startFleet(
   return {
     target: `ipv4:${servers.map(({ addresses }) => addresses.grpc).join(",")}`,
     servers: () => servers,
-    async restart(index, more) {
+    async restart(index, env, root) {
       const old = servers[index] as ServerProcess;
       const ended = await old.stop();
-      servers[index] = await start({ ...portsOf(old.addresses), ...more });
+      servers[index] = await start({ ...portsOf(old.addresses), ...env }, root ?? world.root);
       return ended;
     },
   };
+}
+
+export interface FleetOptions extends Pick<UnderLoadOptions, "database" | "mayLoseServer" | "workers"> {
+  /** Of the sources that it begins with; default: those of the run. */
+  readonly firstRoot?: string;
 }
 
 /** Harms a fleet under the load of a client that is told as it is published. */
@@ -53,14 +62,17 @@ export async function fleetUnderLoad(
   run: DrillRun,
   count: number,
   harm: (fleet: Fleet, scene: Scene) => Promise<Harm>,
+  { firstRoot, ...options }: FleetOptions = {},
 ): Promise<DrillResult> {
   const { promise: started, resolve } = Promise.withResolvers<Fleet>();
   const serve = async (world: World) => {
-    const fleet = await startFleet(world, count);
+    const fleet = await startFleet(world, count, firstRoot);
     resolve(fleet);
     return fleet.target;
   };
-  return underLoad(run, { serve, channel: publishedChannel() }, async (scene) => harm(await started, scene));
+  return underLoad(run, { ...options, serve, channel: publishedChannel() }, async (scene) =>
+    harm(await started, scene),
+  );
 }
 
 /** What went wrong where nothing may: a call that failed, or a server that did not end as it should. */

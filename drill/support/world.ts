@@ -19,8 +19,10 @@ export interface World extends AsyncDisposable {
   readonly sql: postgres.Sql;
   /** What a server of this world is given, with the URL of another way to the database where one is named. */
   environment(databaseUrl?: string): Record<string, string>;
-  /** A server as in production, from the sources of this run. */
-  serve(env?: Readonly<Record<string, string>>): Promise<ServerProcess>;
+  /** Of the sources of this run. */
+  readonly root: string;
+  /** A server as in production, from the sources of this run or others. */
+  serve(env?: Readonly<Record<string, string>>, from?: string): Promise<ServerProcess>;
   /** Good for minutes: an administrator and verifier of the organization. */
   token(): Promise<string>;
   accounts(count: number): Promise<string[]>;
@@ -66,8 +68,9 @@ export async function givenWorld(
     organizationId,
     sql,
     environment: environmentFor,
-    async serve(env = {}) {
-      const server = await startServer({ ...environmentFor(), ...env }, { root: resolve(root) });
+    root,
+    async serve(env = {}, from = root) {
+      const server = await startServer({ ...environmentFor(), ...env }, { root: resolve(from) });
       ends.push(async () => {
         if (!server.isRunning()) return;
         process.kill(server.pid, "SIGKILL");

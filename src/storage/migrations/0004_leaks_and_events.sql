@@ -30,5 +30,4 @@ ALTER TABLE "keyturn"."credential_usage" ADD COLUMN "refused_told_at" timestamp 
 CREATE INDEX "events_due" ON "keyturn"."events" USING btree ("due_at") WHERE "keyturn"."events"."due_at" is not null;--> statement-breakpoint
 CREATE INDEX "credentials_leaked" ON "keyturn"."credentials" USING btree ("organization_id","service_account_id","created_at") WHERE "keyturn"."credentials"."leaked_at" is not null and "keyturn"."credentials"."deleted_at" is null;--> statement-breakpoint
 CREATE INDEX "credential_usage_untold" ON "keyturn"."credential_usage" USING btree ("last_refused_at") WHERE "keyturn"."credential_usage"."last_refused_at" > coalesce("keyturn"."credential_usage"."refused_told_at", '-infinity');--> statement-breakpoint
-ALTER TABLE "keyturn"."events" SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);--> statement-breakpoint
-DROP FUNCTION IF EXISTS "keyturn"."record_outcome";
+ALTER TABLE "keyturn"."events" SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
