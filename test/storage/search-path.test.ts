@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { after, before, test } from "node:test";
 import postgres from "postgres";
@@ -36,6 +37,9 @@ const TABLES = [
   "replays",
   "audit_events",
   "audit_chains",
+  "events",
+  "event_delivery",
+  "expiry_notices",
 ];
 /** One function a file. */
 const FUNCTIONS = new URL("../../src/storage/functions/", import.meta.url);
@@ -136,5 +140,29 @@ test("names on the caller's search path redirect no record of a refusal and no s
   await server`select keyturn.record_refusals(${server.json(refusals)})`;
   const [row] = await server<{ swept: number }[]>`select keyturn.sweep('1 hour', 10) as swept`;
   assert.equal(row?.swept, 1);
+  await assertShadowsAreEmpty();
+});
+
+test("names on the caller's search path redirect no repetition, no judgement of roles and no event", async () => {
+  const account = await givenAccount(db.sql);
+  await server`select keyturn.want_events('7 d')`;
+  const claim = { requestHash: randomBytes(32), bodyHash: randomBytes(32), sealedSecret: randomBytes(64) };
+  const create = () => callCreate(server, account, { claim, grantableRoles: ["reader", "writer"] });
+  assert.deepEqual([(await create()).outcome, (await create()).outcome], ["done", "replayed"]);
+  await db.sql`update keyturn.service_accounts set roles = '{reader,admin}' where id = ${account.id}`;
+  const refused = await callCreate(server, account, { grantableRoles: ["reader"] });
+  assert.deepEqual([refused.outcome, refused.facts["roles"]], ["role_not_grantable", ["admin"]]);
+  await givenCredential(db.sql, account, { ageSeconds: 30 * 86_400, remainingSeconds: 85_000 });
+  await server`select keyturn.tell_expiring_credentials(10)`;
+  await db.sql`update keyturn.expiry_notices set told_expires_at = told_expires_at - interval '1 h'`;
+  await server`select keyturn.tell_expiring_credentials(10)`;
+  const told = await server<{ type: string }[]>`
+    select type from keyturn.events where organization_id = ${account.organizationId} order by sequence`;
+  assert.deepEqual(
+    told.map(({ type }) => type),
+    ["credential.created", "credential.expiring"],
+  );
+  const [claimed] = await server`select type from keyturn.claim_events(1, '1 min')`;
+  assert.equal(claimed?.["type"], "credential.created");
   await assertShadowsAreEmpty();
 });
