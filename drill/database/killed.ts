@@ -1,14 +1,19 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { eventually } from "../../test/support/eventually.ts";
+import { metricOf, type ServerProcess } from "../../test/support/process.ts";
 import type { Drill } from "../support/drill.ts";
 import { underLoad } from "../support/under-load.ts";
+import type { World } from "../support/world.ts";
 
-const KILLS = { quick: 2, full: 20 };
+const KILLS = { quick: 1, full: 20 };
+/** So many calls are at the database when it dies. */
+const UNDER_WAY = 3;
 const CREATE = "src/storage/functions/create_credential.sql";
 const RECORD =
   "  perform record_outcome(p_caller, locked.account, p_service_account_id, facts #>> '{credential,id}',";
 
 export const drill: Drill = {
-  title: "SIGKILL to the postmaster and its backends under load",
+  title: "SIGKILL to the postmaster and its backends, and to one of its backends, under load",
   invariants: ["kept", "explained", "gone", "audited", "truthful", "heard", "recovers", "released"],
   bugs: [
     {
@@ -48,15 +53,71 @@ export const drill: Drill = {
     },
   ],
   skip: () => (process.platform === "win32" ? "needs the signals of POSIX" : undefined),
-  run: (run) =>
-    underLoad(run, {}, async ({ world, recovered }) => {
+  async run(run) {
+    let server: ServerProcess | undefined;
+    const onServer = (started: ServerProcess) => {
+      server = started;
+    };
+    return underLoad(run, { onServer }, async ({ world, recovered }) => {
+      const stopped: number[] = [];
+      // Who stands still cannot be ended otherwise.
+      const free = () => signalAll(stopped.splice(0), "SIGKILL");
+      world.later(free);
+      process.once("exit", free);
       const kills = run.quick ? KILLS.quick : KILLS.full;
       for (let kill = 0; kill < kills; kill += 1) {
-        await delay(Math.random() * 1_000);
-        await world.cluster.kill();
-        await world.cluster.restart();
-        await recovered();
+        for (const die of [allDie, oneDies]) {
+          await delay(Math.random() * 1_000);
+          await stopAtWork(world, server as ServerProcess, stopped);
+          await die(world, stopped);
+          await recovered();
+        }
       }
-      return { did: `${kills} kills` };
-    }),
+      return { did: `${kills} kills of the postmaster with its backends, ${kills} of one backend` };
+    });
+  },
 };
+
+/**
+ * Stops the backends of the server, each wherever it is, until calls wait for them: else most statements end in the moment
+ * between two signals, and hardly a call is lost.
+ */
+async function stopAtWork({ sql }: World, server: ServerProcess, stopped: number[]): Promise<void> {
+  const rows = await sql<{ pid: number }[]>`
+    select pid from pg_stat_activity where application_name = 'keyturn'`;
+  stopped.push(...rows.map(({ pid }) => pid));
+  signalAll(stopped, "SIGSTOP");
+  await eventually(
+    async () => ((await metricOf(server, "keyturn_database_connections_in_use")) ?? 0) >= UNDER_WAY,
+  );
+}
+
+async function allDie({ cluster }: World, pids: number[]): Promise<void> {
+  const dead = cluster.kill();
+  signalAll(pids.splice(0), "SIGKILL");
+  await dead;
+  await cluster.restart();
+}
+
+/** The postmaster ends all others over it, and recovers. */
+async function oneDies({ sql }: World, pids: number[]): Promise<void> {
+  const own = async () => (await sql<{ pid: number }[]>`select pg_backend_pid() as pid`)[0]?.pid;
+  const before = await own();
+  signalAll(pids.splice(0, 1), "SIGKILL");
+  signalAll(pids.splice(0), "SIGCONT");
+  await eventually(() =>
+    own().then(
+      (pid) => pid !== before,
+      () => false,
+    ),
+  );
+}
+
+/** To backends, some of which may have ended meanwhile. */
+function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, signal);
+    } catch {}
+  }
+}
