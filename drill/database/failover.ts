@@ -1,9 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { eventually } from "../../test/support/eventually.ts";
 import { startPrimaryAndStandby } from "../../test/support/standby.ts";
 import type { Drill } from "../support/drill.ts";
+import type { Load } from "../support/load.ts";
+import { type Standstill, standstillIn } from "../support/standstill.ts";
 import { underLoad } from "../support/under-load.ts";
+import type { World } from "../support/world.ts";
 
 const LOAD_MS = { quick: 1_000, full: 20_000 };
+/** Calls that have waited in vain for the standby, or, where nobody waits, more than were under way. */
+const [FAILED, CREATED] = [3, 20];
 
 export const drill: Drill = {
   title: "SIGKILL to a primary under load, and its streaming standby is promoted; the server knows both",
@@ -32,17 +38,29 @@ export const drill: Drill = {
       connect: nodes.connectToPrimary,
       stop: nodes.stop,
     };
-    return underLoad(run, { database }, async ({ world, recovered }) => {
+    return underLoad(run, { database }, async ({ world, load, recovered }) => {
       // What is acknowledged has to be at the standby, too. Without it a failover loses what was done last.
       await world.sql`alter system set synchronous_standby_names = '*'`;
-      // Whoever does not wait for that loses more.
-      await world.sql`alter system set wal_writer_delay = '2s'`;
       await world.sql`select pg_reload_conf()`;
       await delay(run.quick ? LOAD_MS.quick : LOAD_MS.full);
+      const senders = await stopSending(world);
+      const [failed, created] = [load.failed(), createdBy(load)];
+      await eventually(() => load.failed() >= failed + FAILED || createdBy(load) >= created + CREATED);
       await nodes.killPrimary();
+      senders.kill();
       await nodes.promoteStandby();
       await recovered();
       return { did: "one failover" };
     });
   },
 };
+
+/** From then on nothing reaches the standby: whatever is acknowledged would be lost. */
+async function stopSending(world: World): Promise<Standstill> {
+  const rows = await world.sql<{ pid: number }[]>`select pid from pg_stat_replication`;
+  const senders = standstillIn(world);
+  senders.stop(rows.map(({ pid }) => pid));
+  return senders;
+}
+
+const createdBy = (load: Load) => load.tally()["created"] ?? 0;

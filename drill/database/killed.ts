@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { eventually } from "../../test/support/eventually.ts";
 import { metricOf, type ServerProcess } from "../../test/support/process.ts";
 import type { Drill } from "../support/drill.ts";
+import { backendsOf, type Standstill, standstillIn } from "../support/standstill.ts";
 import { underLoad } from "../support/under-load.ts";
 import type { World } from "../support/world.ts";
 
@@ -59,17 +60,14 @@ export const drill: Drill = {
       server = started;
     };
     return underLoad(run, { onServer }, async ({ world, recovered }) => {
-      const stopped: number[] = [];
-      // Who stands still cannot be ended otherwise.
-      const free = () => signalAll(stopped.splice(0), "SIGKILL");
-      world.later(free);
-      process.once("exit", free);
+      const backends = standstillIn(world);
       const kills = run.quick ? KILLS.quick : KILLS.full;
       for (let kill = 0; kill < kills; kill += 1) {
         for (const die of [allDie, oneDies]) {
           await delay(Math.random() * 1_000);
-          await stopAtWork(world, server as ServerProcess, stopped);
-          await die(world, stopped);
+          backends.stop(await backendsOf(world));
+          await callsWait(server as ServerProcess);
+          await die(world, backends);
           await recovered();
         }
       }
@@ -78,46 +76,27 @@ export const drill: Drill = {
   },
 };
 
-/**
- * Stops the backends of the server, each wherever it is, until calls wait for them: else most statements end in the moment
- * between two signals, and hardly a call is lost.
- */
-async function stopAtWork({ sql }: World, server: ServerProcess, stopped: number[]): Promise<void> {
-  const rows = await sql<{ pid: number }[]>`
-    select pid from pg_stat_activity where application_name = 'keyturn'`;
-  stopped.push(...rows.map(({ pid }) => pid));
-  signalAll(stopped, "SIGSTOP");
-  await eventually(
-    async () => ((await metricOf(server, "keyturn_database_connections_in_use")) ?? 0) >= UNDER_WAY,
-  );
-}
+/** Else most statements end in the moment between two signals, and hardly a call is lost. */
+const callsWait = (server: ServerProcess) =>
+  eventually(async () => ((await metricOf(server, "keyturn_database_connections_in_use")) ?? 0) >= UNDER_WAY);
 
-async function allDie({ cluster }: World, pids: number[]): Promise<void> {
+async function allDie({ cluster }: World, backends: Standstill): Promise<void> {
   const dead = cluster.kill();
-  signalAll(pids.splice(0), "SIGKILL");
+  backends.kill();
   await dead;
   await cluster.restart();
 }
 
 /** The postmaster ends all others over it, and recovers. */
-async function oneDies({ sql }: World, pids: number[]): Promise<void> {
+async function oneDies({ sql }: World, backends: Standstill): Promise<void> {
   const own = async () => (await sql<{ pid: number }[]>`select pg_backend_pid() as pid`)[0]?.pid;
   const before = await own();
-  signalAll(pids.splice(0, 1), "SIGKILL");
-  signalAll(pids.splice(0), "SIGCONT");
+  backends.kill(1);
+  backends.resume();
   await eventually(() =>
     own().then(
       (pid) => pid !== before,
       () => false,
     ),
   );
-}
-
-/** To backends, some of which may have ended meanwhile. */
-function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
-  for (const pid of pids) {
-    try {
-      process.kill(pid, signal);
-    } catch {}
-  }
 }
