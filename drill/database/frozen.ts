@@ -7,6 +7,8 @@ import { underLoad } from "../support/under-load.ts";
 const DEADLINE_MS = 10_000;
 /** At least; until each of those who called before has heard. */
 const FROZEN_MS = { quick: 3_000, full: 10_000 };
+/** Backends do what they were told before the postmaster passes on that nobody wants it any more. */
+const AHEAD_MS = 500;
 
 export const drill: Drill = {
   title: "SIGSTOP to the postmaster and the backends of the server under load",
@@ -31,13 +33,16 @@ export const drill: Drill = {
   run: (run) =>
     underLoad(run, { timeoutMs: DEADLINE_MS }, async ({ world, load, recovered }) => {
       const frozenMs = run.quick ? FROZEN_MS.quick : FROZEN_MS.full;
-      const database = standstillIn(world);
-      database.stop([world.cluster.pid(), ...(await backendsOf(world))]);
+      const [postmaster, backends] = [standstillIn(world), standstillIn(world)];
+      postmaster.stop([world.cluster.pid()]);
+      backends.stop(await backendsOf(world));
       const since = performance.now();
       await load.answered();
       const heardMs = performance.now() - since;
       await delay(Math.max(0, frozenMs - heardMs));
-      database.resume();
+      backends.resume();
+      await delay(AHEAD_MS);
+      postmaster.resume();
       await recovered();
       const { "DEADLINE_EXCEEDED (in doubt)": late = 0, "DATABASE_UNAVAILABLE (in doubt)": told = 0 } =
         load.tally();
