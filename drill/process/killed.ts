@@ -4,7 +4,7 @@ import type { Drill } from "../support/drill.ts";
 import { portsOf } from "../support/ports.ts";
 import { underLoad } from "../support/under-load.ts";
 
-const KILLS = { quick: 5, full: 100 };
+const KILLS = { quick: 3, full: 100 };
 
 export const drill: Drill = {
   title: "SIGKILL to the server at random points",
