@@ -32,7 +32,7 @@ export interface LoadOptions {
 }
 
 /** What a patient client waits after a failure. */
-const PAUSE_MS = 10;
+const PAUSE_MS = 50;
 const { method: credential } = CredentialService;
 
 export function startLoad(

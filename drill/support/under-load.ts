@@ -36,7 +36,7 @@ export interface UnderLoadOptions extends WorldOptions, LoadOptions {
 }
 
 /** The promise is two seconds; what is more than this is no matter of a slow machine. */
-const RECOVERY_MS_MAX = 15_000;
+const RECOVERY_MS_MAX = 30_000;
 const ACCOUNTS = 200;
 
 class NeverRecovered extends Error {}
