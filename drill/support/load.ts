@@ -48,7 +48,10 @@ export function startLoad(
   const hold = (account: string, { id, clientSecret }: { id: string; clientSecret: string }) =>
     books.live.set(id, { id, secret: clientSecret, account });
 
+  /** When the newest of those creates that were acknowledged began. */
+  let acknowledged = Number.NEGATIVE_INFINITY;
   const createOne = async (): Promise<boolean> => {
+    const begunAt = performance.now();
     const account = accounts[turn++ % accounts.length] as string;
     const token = await world.token();
     const requestId = turn % 2 === 0 ? randomUUID() : "";
@@ -59,6 +62,7 @@ export function startLoad(
     );
     if ("ok" in answer) {
       hold(account, answer.ok);
+      acknowledged = Math.max(acknowledged, begunAt);
       books.count("created");
       return true;
     }
@@ -118,6 +122,7 @@ export function startLoad(
     return step === 0 ? endOne("rotated") : step === 3 ? endOne("deleted") : createOne();
   };
   const underWay: Promise<boolean>[] = [];
+  let attempts: Promise<boolean> | undefined;
   const loops = Array.from({ length: workers }, async (_, worker) => {
     while (!isStopping) {
       const work = workOne(worker);
@@ -129,8 +134,11 @@ export function startLoad(
   return {
     async recovery() {
       const since = performance.now();
-      const isBack = await eventually(createOne).catch(() => false);
-      return isBack ? performance.now() - since : Number.POSITIVE_INFINITY;
+      // Whoever is first: on a busy machine one caller of many may miss its deadline time after time.
+      const isBack = () => acknowledged >= since;
+      attempts = eventually(async () => isBack() || (await createOne())).catch(() => false);
+      const heard = await Promise.race([attempts, eventually(isBack).catch(() => false)]);
+      return heard ? performance.now() - since : Number.POSITIVE_INFINITY;
     },
     async failures(count) {
       const goal = books.failures() + count;
@@ -142,7 +150,7 @@ export function startLoad(
     },
     async stop() {
       isStopping = true;
-      await Promise.all(loops);
+      await Promise.all([...loops, attempts]);
     },
     tally: books.tally,
     judge: () => books.judge(world, accounts, show),
