@@ -84,7 +84,13 @@ async function allDie({ cluster }: World, backends: Standstill): Promise<void> {
   const dead = cluster.kill();
   backends.kill();
   await dead;
-  await cluster.restart();
+  // PostgreSQL does not start as long as a process of the one before is left.
+  await eventually(() =>
+    cluster.restart().then(
+      () => true,
+      () => false,
+    ),
+  );
 }
 
 /** The postmaster ends all others over it, and recovers. */
