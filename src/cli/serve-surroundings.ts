@@ -1,4 +1,5 @@
 import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { Foundations } from "../compose.ts";
 import type { Config } from "../config.ts";
 import { lowerHashPriority } from "../hash-priority.ts";
@@ -13,8 +14,19 @@ export const DRAIN_MS_MAX = 8_000;
  * the heap grow to three times what is in use before it collects the rest.
  */
 export async function tuneProcess(): Promise<void> {
-  setFlagsFromString("--heap-growing-percent=60");
+  setFlagsFromString("--heap-growing-percent=40");
   await lowerHashPriority();
+}
+
+/**
+ * A start leaves a quarter of a server's memory behind as garbage (sources, syntax trees, modules as they were put together), which
+ * V8 would keep as long as nothing is asked of the server. Takes some 50 ms, once.
+ */
+export function collectGarbageOfStart(): void {
+  // The flag makes `gc` known to contexts that are made after it, and to no code of ours.
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
+  setFlagsFromString("--no-expose-gc");
 }
 
 /** Complete in production: `readConfig` has seen to that. */

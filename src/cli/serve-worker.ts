@@ -2,7 +2,13 @@ import { startKeyturn } from "../compose.ts";
 import type { Config } from "../config.ts";
 import { createLog } from "../observability/log.ts";
 import { shareOf } from "../worker-share.ts";
-import { DRAIN_MS_MAX, destinationOf, productionFoundations, tuneProcess } from "./serve-surroundings.ts";
+import {
+  collectGarbageOfStart,
+  DRAIN_MS_MAX,
+  destinationOf,
+  productionFoundations,
+  tuneProcess,
+} from "./serve-surroundings.ts";
 import type { Terminal } from "./terminal.ts";
 import type { FromWorker, ToWorker } from "./worker-message.ts";
 
@@ -33,6 +39,7 @@ export async function serveAsWorker(terminal: Terminal, config: Config): Promise
   await tuneProcess();
   const keyturn = await startKeyturn(shareOf(config, slot), await foundationsOf(config, databaseUrl), log);
   report = keyturn.report as typeof report;
+  collectGarbageOfStart();
   tell({ kind: "listening", grpc: keyturn.addresses.grpc, http: keyturn.addresses.http });
   void keyturn.unfit.then(() => ending.resolve(1));
   const exitCode = await ending.promise;

@@ -8,10 +8,11 @@ import { environment } from "../support/keyturn.ts";
 import { memoryOf } from "../support/memory.ts";
 import { startServer } from "../support/process.ts";
 
-/** Less than 150 MiB are wanted, and it was 114 to 149: judged is what no chance explains. */
-const RSS_MIB_MAX = 170;
+/** Less than 150 MiB are wanted, and it was 121 to 147: judged is what no chance explains. */
+const RSS_MIB_MAX = 160;
 /** What is wanted is 2 s. Other tests run beside this one, so what it took is in the diagnostics. */
 const READY_MS_MAX = 20_000;
+const IDLE_WITHIN_MS = 60_000;
 
 test(`a server on a database that is there is ready soon, and idle it takes less than ${RSS_MIB_MAX} MiB`, {
   skip: process.platform === "linux" ? false : "reads /proc, which is Linux's",
@@ -28,10 +29,13 @@ test(`a server on a database that is there is ready soon, and idle it takes less
   const readyMs = Math.round(performance.now() - startedAt);
   t.diagnostic(`ready after ${readyMs} ms`);
   assert.ok(readyMs < READY_MS_MAX, `${readyMs} ms`);
-  // The pool of secrets has been filled by then, and garbage of the start may have gone.
   await eventually(async () => /keyturn_mint_pool_level 16\n/.test(await metricsOf(server.addresses.admin)));
-  await delay(1_000);
-  const rssMib = memoryOf(server.pid)?.now() ?? Number.NaN;
+  // V8 gives back what a collection has freed some seconds later.
+  let rssMib = Number.NaN;
+  for (const until = performance.now() + IDLE_WITHIN_MS; performance.now() < until; await delay(500)) {
+    rssMib = memoryOf(server.pid)?.now() ?? Number.NaN;
+    if (rssMib < RSS_MIB_MAX) break;
+  }
   t.diagnostic(`${rssMib} MiB when idle`);
   assert.ok(rssMib < RSS_MIB_MAX, `${rssMib} MiB`);
 });
