@@ -3,7 +3,7 @@ import { createInterface } from "node:readline";
 import type { Bench } from "./bench.ts";
 import type { Contender, LoadResult } from "./turns.ts";
 
-/** The memory settings of a server (bin/keyturn.mjs): a hash reuses the memory of the one before. */
+/** As in a server (bin/keyturn.mjs), a hash takes the memory of the one before. */
 const AS_A_SERVER = { MALLOC_ARENA_MAX: "1" };
 
 /** Hashes and nothing else, in a process of its own, by the build of argon2 that the environment names. */
