@@ -7,7 +7,7 @@ import { type Held, isInDoubt, type Judgement, openBooks, type Verdict } from ".
 import type { Rpc } from "./rpc.ts";
 import type { World } from "./world.ts";
 
-/** Creates, rotates, deletes and checks without a pause, and keeps the books of what each caller was told. */
+/** Creates, rotates, deletes and checks, each caller one after another, and keeps the books of what each was told. */
 export interface Load {
   /** Milliseconds from now until a create that begins from now on is acknowledged; infinitely many when none is. */
   recovery(): Promise<number>;
@@ -15,6 +15,11 @@ export interface Load {
   failures(count: number): Promise<boolean>;
   /** How many calls have failed so far. */
   failed(): number;
+  /**
+   * From now on begins such a part of what it has got through a second, whatever becomes of the calls before.
+   * @returns how many a second that is.
+   */
+  openLoop(part: number): Promise<number>;
   /** Resolves when each call that is under way now has ended, one way or the other. */
   answered(): Promise<void>;
   stop(): Promise<void>;
@@ -33,6 +38,8 @@ export interface LoadOptions {
 
 /** What a patient client waits after a failure. */
 const PAUSE_MS = 50;
+const CAPACITY_MS = 5_000;
+const STEP_MS = 20;
 const { method: credential } = CredentialService;
 
 export function startLoad(
@@ -121,15 +128,26 @@ export function startLoad(
     const step = turn++ % 6;
     return step === 0 ? endOne("rotated") : step === 3 ? endOne("deleted") : createOne();
   };
-  const underWay: Promise<boolean>[] = [];
+  const underWay = new Set<Promise<boolean>>();
+  const begin = async (worker: number): Promise<boolean> => {
+    const work = workOne(worker);
+    underWay.add(work);
+    return work.finally(() => underWay.delete(work));
+  };
   let attempts: Promise<boolean> | undefined;
+  let done = 0;
+  let isOpen = false;
   const loops = Array.from({ length: workers }, async (_, worker) => {
-    while (!isStopping) {
-      const work = workOne(worker);
-      underWay[worker] = work;
-      if (!(await work)) await delay(PAUSE_MS);
+    while (!isStopping && !isOpen) {
+      if (await begin(worker)) done += 1;
+      else await delay(PAUSE_MS);
     }
   });
+  const arrive = async (perSecond: number) => {
+    const since = performance.now();
+    for (let begun = 0; !isStopping; await delay(STEP_MS))
+      for (; begun < ((performance.now() - since) * perSecond) / 1000; begun += 1) void begin(begun);
+  };
 
   return {
     async recovery() {
@@ -145,12 +163,20 @@ export function startLoad(
       return eventually(() => books.failures() >= goal).catch(() => false);
     },
     failed: books.failures,
+    async openLoop(part) {
+      const [before, since] = [done, performance.now()];
+      await delay(CAPACITY_MS);
+      const perSecond = (part * (done - before) * 1000) / (performance.now() - since);
+      isOpen = true;
+      loops.push(arrive(perSecond));
+      return perSecond;
+    },
     async answered() {
       await Promise.all(underWay);
     },
     async stop() {
       isStopping = true;
-      await Promise.all([...loops, attempts]);
+      await Promise.all([...loops, ...underWay, attempts]);
     },
     tally: books.tally,
     judge: () => books.judge(world, accounts, show),
