@@ -1,12 +1,12 @@
 /**
  * How fast, against what: `npm run bench`, `npm run bench:quick`, or `npm run bench -- 7 tokens` for some of the targets. Writes
- * bench/RESULT.json and bench/RESULT.md. `--all` runs the long ones as well, `--short` shows only that everything runs, and
+ * bench/RESULT.json and bench/RESULT.md, in which targets that were left out keep their last outcome. `--all` runs the long ones as well, `--short` shows only that everything runs, and
  * `--document` puts the last run's table into docs/benchmarks.md and runs nothing. `--profile` runs servers of ours under V8's
  * profiler instead, and judges nothing.
  *
  * Exit code: 0 all met, 1 something missed or failed, 3 nothing missed, but the machine was too busy to judge all of it.
  */
-import { globSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
@@ -21,6 +21,7 @@ import {
   type Report,
   tableOf,
   verdictOf,
+  withOthersOf,
   writeDocument,
 } from "./support/report.ts";
 import type { Target } from "./support/target.ts";
@@ -62,11 +63,13 @@ async function outcomeOf(target: Target, ground: Ground): Promise<Outcome> {
   const { number, title } = target;
   const without = target.without?.() ?? [];
   const skipped = target.skip?.();
-  if (skipped !== undefined) return { number, title, tookMs: 0, others: 0, rows: [], without, skipped };
+  const at = new Date().toISOString();
+  if (skipped !== undefined) return { number, at, title, tookMs: 0, others: 0, rows: [], without, skipped };
   const since = performance.now();
   const before = machineTime();
   const about = () => ({
     number,
+    at: new Date().toISOString(),
     title,
     without,
     tookMs: performance.now() - since,
@@ -106,9 +109,17 @@ function exitCodeOf({ outcomes, quick }: Report): number {
   return verdicts.includes("not judged: noisy") ? EXIT.noisy : EXIT.met;
 }
 
+function lastReport(): Report | undefined {
+  return existsSync(`${RESULT}.json`) ? JSON.parse(readFileSync(`${RESULT}.json`, "utf8")) : undefined;
+}
+
 async function main(): Promise<number> {
   if (flags.document) {
-    writeDocument(JSON.parse(readFileSync(`${RESULT}.json`, "utf8")));
+    if (Object.values(flags).filter(Boolean).length > 1 || positionals.length > 0)
+      throw new Error("--document runs nothing: give it alone, after the run whose table it is to write");
+    const report = lastReport();
+    if (report === undefined) throw new Error("--document needs a run before it");
+    writeDocument(report);
     return EXIT.met;
   }
   const targets = await targetsNamed(positionals);
@@ -120,6 +131,11 @@ async function main(): Promise<number> {
   // Short rounds show that everything runs; their values are worth nothing.
   const length = flags.quick ? QUICK : flags.short ? { ...QUICK, quick: false, isShort: true } : FULL;
   await using ground = await prepareGround(length);
+  const stop = async () => {
+    await ground[Symbol.asyncDispose]();
+    process.exit(EXIT.missed);
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void stop());
   if (flags.profile) {
     await profileAll(targets, ground, length);
     return EXIT.met;
@@ -131,9 +147,11 @@ async function main(): Promise<number> {
     process.stdout.write(linesOf(outcomes.at(-1) as Outcome, flags.quick));
   }
   const machine = machineText(await ground.bench.postgresVersion());
-  const report = { at: new Date().toISOString(), quick: flags.quick, machine, outcomes };
-  writeFileSync(`${RESULT}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
-  writeFileSync(`${RESULT}.md`, tableOf(report));
+  const report = { quick: flags.quick, machine, outcomes };
+  // Short rounds show nothing that is worth keeping.
+  const kept = flags.short ? report : withOthersOf(lastReport(), report);
+  writeFileSync(`${RESULT}.json`, `${JSON.stringify(kept, undefined, 2)}\n`);
+  writeFileSync(`${RESULT}.md`, tableOf(kept));
   return exitCodeOf(report);
 }
 

@@ -3,17 +3,23 @@ import { createInterface } from "node:readline";
 import type { Bench } from "./bench.ts";
 import type { Contender, LoadResult } from "./turns.ts";
 
-/** As in a server (bin/keyturn.mjs), a hash takes the memory of the one before. */
-const AS_A_SERVER = { MALLOC_ARENA_MAX: "1" };
+/** A hash takes the memory of the one before. */
+const ONE_ARENA = { MALLOC_ARENA_MAX: "1" };
+/** The memory settings of a server (bin/keyturn.mjs). */
+export const AS_A_SERVER = {
+  MALLOC_MMAP_THRESHOLD_: "33554432",
+  MALLOC_TRIM_THRESHOLD_: "31457280",
+  GLIBC_TUNABLES: "glibc.malloc.hugetlb=1",
+};
 
-/** Hashes and nothing else, in a process of its own, by the build of argon2 that the environment names. */
+/** Hashes and nothing else, in a process of its own, by the build of argon2 that the environment names; in small pages, if it says nothing else. */
 export async function startHashes(
   bench: Bench,
   name: string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<Contender> {
   const child = spawn(process.execPath, ["bench/hash-process.ts"], {
-    env: { ...process.env, ...AS_A_SERVER, ...env },
+    env: { ...process.env, ...ONE_ARENA, ...env },
     stdio: ["pipe", "pipe", "inherit"],
   });
   bench.later(() => child.stdin.end());

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, release } from "node:os";
+import { isDeepStrictEqual } from "node:util";
 import { boundText, judge, type Verdict } from "./judge.ts";
 import { peerVersions } from "./peers.ts";
 import { spreadOf } from "./spread.ts";
@@ -9,6 +10,8 @@ import { figure } from "./turns.ts";
 /** What became of one target. */
 export interface Outcome {
   readonly number: number;
+  /** When it was over, as ISO 8601. */
+  readonly at: string;
   readonly title: string;
   readonly tookMs: number;
   /** The share of the machine that others had meanwhile. */
@@ -21,9 +24,8 @@ export interface Outcome {
   readonly failure?: string;
 }
 
-/** A whole run, as it is kept in `bench/RESULT.json`. */
+/** The last outcome of each target, as they are kept in `bench/RESULT.json`. */
 export interface Report {
-  readonly at: string;
   readonly quick: boolean;
   readonly machine: Readonly<Record<string, string>>;
   readonly outcomes: readonly Outcome[];
@@ -44,6 +46,16 @@ export function machineText(postgres: string): Readonly<Record<string, string>> 
 
 export const verdictOf = (outcome: Outcome, row: Row, quick: boolean): Verdict =>
   judge(row, outcome.others, quick);
+
+/** The outcomes of a run, and of the one before those of targets that it left out, if they are of the same machine. */
+export function withOthersOf(before: Report | undefined, report: Report): Report {
+  const isAlike = before?.quick === report.quick && isDeepStrictEqual(before.machine, report.machine);
+  if (before === undefined || !isAlike) return report;
+  const numbers = new Set(report.outcomes.map(({ number }) => number));
+  const others = before.outcomes.filter(({ number }) => !numbers.has(number));
+  const outcomes = [...others, ...report.outcomes].sort((a, b) => a.number - b.number);
+  return { ...report, outcomes };
+}
 
 /** One line for each row, as it is printed while the run goes on. */
 export function linesOf(outcome: Outcome, quick: boolean): string {
@@ -67,7 +79,7 @@ function valuesText({ values, unit }: Row): string {
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
 /** Versions, and the rows as a table of Markdown. */
-export function tableOf({ at, quick, machine, outcomes }: Report): string {
+export function tableOf({ quick, machine, outcomes }: Report): string {
   const versions = Object.entries(machine)
     .map(([name, version]) => `${name} ${version}`)
     .join(", ");
@@ -93,8 +105,9 @@ export function tableOf({ at, quick, machine, outcomes }: Report): string {
     ];
   });
   const most = Math.max(0, ...outcomes.map(({ others }) => others));
+  const times = outcomes.map(({ at }) => at.slice(0, 16).replace("T", " ")).sort();
   return [
-    `${at.slice(0, 16).replace("T", " ")} UTC${quick ? ", a quick run" : ""}. ${versions}. Others had at most ${percent(most)} of the machine during a target.`,
+    `${times[0]} to ${times.at(-1)} UTC${quick ? ", a quick run" : ""}. ${versions}. Others had at most ${percent(most)} of the machine during a target.`,
     "",
     "| # | what | against | ours; theirs | CPU ms each: server + PostgreSQL + load | value | wanted | |",
     "| --- | --- | --- | --- | --- | --- | --- | --- |",

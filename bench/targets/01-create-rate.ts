@@ -1,6 +1,6 @@
 import { createsOverGrpc, givenAccounts } from "../support/creates.ts";
 import { runGrpcLoad } from "../support/grpc-load.ts";
-import { startHashes } from "../support/hashes.ts";
+import { AS_A_SERVER, startHashes } from "../support/hashes.ts";
 import { createByFunction, pgbench, withoutPgbench } from "../support/pgbench.ts";
 import type { Target } from "../support/target.ts";
 import { type Contender, type Measurement, RATE, ratioRow } from "../support/turns.ts";
@@ -30,7 +30,7 @@ export const target: Target = {
     const scripts = [{ text: createByFunction("pgbench", ACCOUNTS), weight: 1 }];
     const rounds = await bench.takeTurns({
       creates,
-      hashes: await startHashes(bench, "hashes"),
+      hashes: await startHashes(bench, "hashes", AS_A_SERVER),
       transactions: pgbench(bench, database, "the function", { scripts, clients: 8 }),
     });
     const slower = rounds.hashes.map((hashes, round) => {

@@ -30,7 +30,7 @@ export const drill: Drill = {
       const rounds = run.quick ? ROUNDS.quick : ROUNDS.full;
       for (let round = 0; round < rounds; round += 1)
         for (let index = 0; index < REPLICAS; index += 1) ends.push(await restart(index));
-      return { did: `${ends.length} restarts`, broken: drainFaults(load, ends) };
+      return { did: `${ends.length} restarts`, broken: await drainFaults(load, ends) };
     });
   },
 };

@@ -46,7 +46,7 @@ export const drill: Drill = {
       });
       return {
         did: `root key, signing key and password, by ${ends.length} restarts`,
-        broken: drainFaults(load, ends),
+        broken: await drainFaults(load, ends),
       };
     });
   },

@@ -34,10 +34,9 @@ export const drill: Drill = {
         void servers()[index]?.exited.then(() => (worstMs = Math.max(worstMs, performance.now() - since)));
         ends.push(await restart(index));
       }
-      const broken = drainFaults(load, ends);
+      const broken = await drainFaults(load, ends);
       if (worstMs > END_MS_MAX)
         broken.push({ invariant: "drains", sentence: `it took ${Math.round(worstMs)} ms to end` });
-      await load.stop();
       broken.push(...(await endTwice(servers()[0] as ServerProcess)));
       return {
         did: `${terms} SIGTERM, and one twice`,

@@ -80,8 +80,9 @@ export async function fleetUnderLoad(
 /** Where others use the machine too a call in so many misses its deadline; a drain that forgets calls lets most of them. */
 const LATE_ONE_IN = 20;
 
-/** What went wrong where nothing may: a call that failed, or a server that did not end as it should. */
-export function drainFaults(load: Load, ends: readonly (number | NodeJS.Signals)[]): Broken[] {
+/** Ends the load, and tells what went wrong where nothing may: a call that failed, or a server that did not end as it should. */
+export async function drainFaults(load: Load, ends: readonly (number | NodeJS.Signals)[]): Promise<Broken[]> {
+  await load.stop();
   const broken: Broken[] = ends
     .filter((ended) => ended !== 0)
     .map((ended) => ({ invariant: "drains", sentence: `a server ended with ${ended}` }));

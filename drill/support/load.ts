@@ -16,8 +16,9 @@ export interface Load {
   /** How many calls have failed so far. */
   failed(): number;
   /**
-   * From now on begins such a part of what it has got through a second, whatever becomes of the calls before.
-   * @returns how many a second that is.
+   * Watches for some seconds how much it gets through, and from then on begins such a part of that, whatever becomes of the calls
+   * before. With other calls than those of its callers who wait: a quarter are checks.
+   * @returns how many calls a second that is.
    */
   openLoop(part: number): Promise<number>;
   /** Resolves when each call that is under way now has ended, one way or the other. */
@@ -40,6 +41,7 @@ export interface LoadOptions {
 const PAUSE_MS = 50;
 const CAPACITY_MS = 5_000;
 const STEP_MS = 20;
+const PER_SECOND_MIN = 1;
 const { method: credential } = CredentialService;
 
 export function startLoad(
@@ -135,6 +137,7 @@ export function startLoad(
     return work.finally(() => underWay.delete(work));
   };
   let attempts: Promise<boolean> | undefined;
+  const defects: unknown[] = [];
   let done = 0;
   let isOpen = false;
   const loops = Array.from({ length: workers }, async (_, worker) => {
@@ -146,7 +149,8 @@ export function startLoad(
   const arrive = async (perSecond: number) => {
     const since = performance.now();
     for (let begun = 0; !isStopping; await delay(STEP_MS))
-      for (; begun < ((performance.now() - since) * perSecond) / 1000; begun += 1) void begin(begun);
+      for (; begun < ((performance.now() - since) * perSecond) / 1000; begun += 1)
+        begin(begun).catch((err) => defects.push(err));
   };
 
   return {
@@ -167,6 +171,7 @@ export function startLoad(
       const [before, since] = [done, performance.now()];
       await delay(CAPACITY_MS);
       const perSecond = (part * (done - before) * 1000) / (performance.now() - since);
+      if (perSecond < PER_SECOND_MIN) throw new Error(`${perSecond} calls a second are no load`);
       isOpen = true;
       loops.push(arrive(perSecond));
       return perSecond;
@@ -177,6 +182,7 @@ export function startLoad(
     async stop() {
       isStopping = true;
       await Promise.all([...loops, ...underWay, attempts]);
+      if (defects.length > 0) throw defects[0];
     },
     tally: books.tally,
     judge: () => books.judge(world, accounts, show),

@@ -7,7 +7,7 @@ import { openTlsOf } from "../doors.ts";
 import { addMetrics } from "../observability/added-metrics.ts";
 import { createLog, type Log } from "../observability/log.ts";
 import { createMetrics } from "../observability/metrics.ts";
-import { DRAIN_MS_MAX, destinationOf } from "./serve-surroundings.ts";
+import { collectGarbageOfStart, DRAIN_MS_MAX, destinationOf } from "./serve-surroundings.ts";
 import type { Terminal } from "./terminal.ts";
 import { type Heard, startWorkers, type WorkerPool } from "./worker-pool.ts";
 
@@ -54,6 +54,7 @@ export async function serveByWorkers(terminal: Terminal, config: Config): Promis
       const addresses = await Promise.race([pool.listening, ending.promise.then(() => undefined)]);
       if (addresses !== undefined) {
         const { workers: count } = config;
+        collectGarbageOfStart();
         log.event("info", "listening", {
           ...addresses,
           admin: addressOf(admin),
