@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { percentileOf } from "../../bench/support/spread.ts";
 import { CredentialService } from "../../gen/keyturn/v1/credential_service_pb.ts";
 import type { GrpcFailure } from "../../test/support/clients.ts";
 import { inParallel } from "./pace.ts";
@@ -18,6 +19,9 @@ export interface Outcomes {
   readonly done: number;
   /** Told to come again, and when. */
   readonly deferred: number;
+  /** How soon they were told. */
+  readonly deferredP50Ms: number;
+  readonly deferredP99Ms: number;
   /** In words, each once. */
   readonly others: readonly string[];
   readonly otherCount: number;
@@ -41,14 +45,17 @@ async function createOne({ rpc, token, accounts }: Creator): Promise<GrpcFailure
 
 function tally() {
   const others = new Map<string, number>();
-  let [begun, done, deferred] = [0, 0, 0];
+  const deferred: number[] = [];
+  let [begun, done] = [0, 0];
+  const deferredMs = (part: number) => Math.round(percentileOf(deferred, part));
   return {
     async add(creator: Creator): Promise<void> {
       begun += 1;
+      const since = performance.now();
       const failure = await createOne(creator);
       const hasDelay = failure?.details.some(({ $typeName }) => $typeName === "google.rpc.RetryInfo");
       if (failure === undefined) done += 1;
-      else if (failure.reason === "OVERLOADED" && hasDelay) deferred += 1;
+      else if (failure.reason === "OVERLOADED" && hasDelay) deferred.push(performance.now() - since);
       else {
         const word = `${failure.reason ?? `code ${failure.code}`}${hasDelay ? "" : " without RetryInfo"}`;
         others.set(word, (others.get(word) ?? 0) + 1);
@@ -59,7 +66,9 @@ function tally() {
       return {
         begun,
         done,
-        deferred,
+        deferred: deferred.length,
+        deferredP50Ms: deferredMs(0.5),
+        deferredP99Ms: deferredMs(0.99),
         others: [...others.keys()],
         otherCount,
         perSecond: (done * 1000) / tookMs,

@@ -105,6 +105,7 @@ async function heldBy(servers: readonly ServerProcess[]): Promise<Broken[]> {
 const PERMITS = [
   "keyturn_database_connections_in_use",
   "keyturn_database_queue_length",
+  "keyturn_hash_in_flight",
   "keyturn_hash_queue_length",
   "keyturn_check_hash_in_flight",
   "keyturn_check_hash_queue_length",
