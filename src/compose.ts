@@ -47,6 +47,7 @@ export interface Keyturn {
 }
 
 const KNOWN_WITHIN_MS = 1_000;
+const SETTLED_MS = 1_000;
 /** For what is left of traces at the end. */
 const TRACES_MS_MAX = 1_000;
 
@@ -92,7 +93,10 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     onWait: metrics.hashWaited,
     currentSpan: tracing?.currentSpan,
   });
+  // What a hash takes while a start still takes memory is in pieces afterwards, and the next one takes more (bin/keyturn.mjs).
+  const started = Promise.withResolvers<void>();
   const mint = createMint({
+    started: started.promise,
     hasher,
     prefix: config.secretPrefix,
     tagKey: keys.secretTag[0],
@@ -101,6 +105,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     onRefillError: () => log.event("error", "mint refill failed"),
   });
   const checks = createSecretChecks({
+    started: started.promise,
     config,
     db,
     keys,
@@ -176,6 +181,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     const addresses = await doors.openToCallers();
     signing.opened(`${config.tls.http === undefined ? "http" : "https"}://${addresses.http}`);
     for (const keySet of keySets.values()) keySet.ready().catch(() => {});
+    void delay(SETTLED_MS, undefined, { ref: false }).then(() => started.resolve());
     return {
       addresses,
       unfit,

@@ -25,6 +25,8 @@ export interface MintDeps {
   readonly prefix: string;
   readonly tagKey: KeyObject;
   readonly randomBytes: RandomBytes;
+  /** When to begin to fill the pool; default: now. */
+  readonly started?: Promise<unknown> | undefined;
   /** Secrets kept ready. Default 64, about 1.3 s of one core's idle time. */
   readonly poolSize?: number;
   /** Calls once after `delayMs`, returns how to call it off. The default does not keep the process alive. */
@@ -96,7 +98,8 @@ export function createMint(deps: MintDeps): Mint {
     throw abortFault(signal);
   };
 
-  filler.wake();
+  if (deps.started === undefined) filler.wake();
+  else void deps.started.then(filler.wake);
   return {
     take: async (signal, group) => {
       if (signal?.aborted) throw abortFault(signal);

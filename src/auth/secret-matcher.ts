@@ -17,10 +17,14 @@ export interface SecretMatcher {
 /** Nobody can present this as a secret: its hash stands for one that was never stored, at the cost of every other. */
 const DECOY = "keyturn decoy";
 
-/** Checks of one secret that run at the same moment share one hash. */
+/**
+ * Checks of one secret that run at the same moment share one hash.
+ * @param started when to make the hash of the decoy; default: now.
+ */
 export function createSecretMatcher(
   hasher: Pick<Hasher, "hash" | "verify">,
   verified: VerifiedSecrets,
+  started?: Promise<unknown>,
 ): SecretMatcher {
   const checking = new Map<string, Promise<boolean>>();
   let decoy: Promise<string> | undefined;
@@ -33,7 +37,9 @@ export function createSecretMatcher(
     return decoy;
   }
   // Before anybody asks: the first mismatch must take no longer than the next. What fails now is made again then.
-  decoyHash().catch(() => {});
+  const prepare = () => void decoyHash().catch(() => {});
+  if (started === undefined) prepare();
+  else void started.then(prepare);
 
   const nameOf = (secret: string, { secretHash }: StoredHash) => `${secretHash} ${secret}`;
 
