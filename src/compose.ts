@@ -176,12 +176,11 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     // is no reason not to start.
     const known = Promise.race([Promise.all([fit, signing.loaded, readiness.looked]), unfit]);
     await Promise.race([known, delay(KNOWN_WITHIN_MS, undefined, { ref: false })]);
-    if ((login.excessive() ?? []).length > 0)
-      throw new Error("take a database login that is made for servers");
+    if ((login.excessive()?.length ?? 0) > 0) throw new Error("take a login that is made for servers");
     const addresses = await doors.openToCallers();
     signing.opened(`${config.tls.http === undefined ? "http" : "https"}://${addresses.http}`);
     for (const keySet of keySets.values()) keySet.ready().catch(() => {});
-    void delay(SETTLED_MS, undefined, { ref: false }).then(() => started.resolve());
+    setTimeout(started.resolve, SETTLED_MS).unref();
     return {
       addresses,
       unfit,

@@ -14,13 +14,16 @@ const HOUR_MS = 60 * MINUTE_MS;
 const YEAR_MS = 365 * 24 * HOUR_MS;
 const CLOCK = new URL("../support/skewed-clock.ts", import.meta.url).href;
 const LIMIT = 3;
+/** RFC 3339 and Protobuf's Timestamp end with it. */
+const LAST_SECOND_MS = Date.UTC(9999, 11, 31, 23, 59, 59);
+const LAST_DAY = LAST_SECOND_MS - 12 * HOUR_MS - Date.now();
 
 /** How far each of the two servers is from the database, in one turn after the other: they jump, forwards and back. */
 const TURNS = {
   quick: { ahead: [HOUR_MS, 20 * YEAR_MS], behind: [-HOUR_MS, -2 * MINUTE_MS] },
   full: {
-    ahead: [HOUR_MS, 2 * MINUTE_MS, 20 * YEAR_MS, -HOUR_MS, 70 * YEAR_MS],
-    behind: [-HOUR_MS, 0, -2 * MINUTE_MS, -24 * HOUR_MS, -HOUR_MS],
+    ahead: [HOUR_MS, 2 * MINUTE_MS, 20 * YEAR_MS, -HOUR_MS, 70 * YEAR_MS, LAST_DAY],
+    behind: [-HOUR_MS, 0, -2 * MINUTE_MS, -24 * HOUR_MS, -HOUR_MS, 0],
   },
 };
 
@@ -82,7 +85,7 @@ const lastingToken = (world: World) =>
       roles: ["admin", "verifier"],
       sub: "drill",
       iat: 1,
-      exp: Math.floor((Date.now() + 100 * YEAR_MS) / 1000),
+      exp: LAST_SECOND_MS / 1000,
     },
   });
 
