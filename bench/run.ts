@@ -1,8 +1,9 @@
 /**
  * How fast, against what: `npm run bench`, `npm run bench:quick`, or `npm run bench -- 7 tokens` for some of the targets. Writes
- * bench/RESULT.json and bench/RESULT.md, in which targets that were left out keep their last outcome. `--all` runs the long ones as well, `--short` shows only that everything runs, and
- * `--document` puts the last run's table into docs/benchmarks.md and runs nothing. `--profile` runs servers of ours under V8's
- * profiler instead, and judges nothing.
+ * bench/RESULT.json and bench/RESULT.md (bench/RESULT.quick.*), in which targets that were left out keep their last outcome.
+ * `--all` runs the long ones as well, `--short` shows only that everything runs, and `--document` puts the table of the last
+ * outcomes into docs/benchmarks.md and runs nothing. `--profile` runs servers of ours under V8's profiler instead, and judges
+ * nothing.
  *
  * Exit code: 0 all met, 1 something missed or failed, 3 nothing missed, but the machine was too busy to judge all of it.
  */
@@ -26,7 +27,6 @@ import {
 } from "./support/report.ts";
 import type { Target } from "./support/target.ts";
 
-const RESULT = "bench/RESULT";
 const FULL = { quick: false, isShort: false, rounds: 3, durationMs: 5_000, warmUpMsMax: 15_000 };
 const QUICK = { quick: true, isShort: false, rounds: 3, durationMs: 1_500, warmUpMsMax: 2_000 };
 /** A target that hangs is one that failed. */
@@ -44,6 +44,8 @@ const { values: flags, positionals } = parseArgs({
   },
   allowPositionals: true,
 });
+
+const RESULT = flags.quick ? "bench/RESULT.quick" : "bench/RESULT";
 
 /** Those that are named by number or by name; otherwise all that belong to such a run. */
 async function targetsNamed(wanted: readonly string[]): Promise<Target[]> {
@@ -131,9 +133,14 @@ async function main(): Promise<number> {
   // Short rounds show that everything runs; their values are worth nothing.
   const length = flags.quick ? QUICK : flags.short ? { ...QUICK, quick: false, isShort: true } : FULL;
   await using ground = await prepareGround(length);
+  let isStopping = false;
   const stop = async () => {
-    await ground[Symbol.asyncDispose]();
-    process.exit(EXIT.missed);
+    isStopping = true;
+    try {
+      await ground[Symbol.asyncDispose]();
+    } finally {
+      process.exit(EXIT.missed);
+    }
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void stop());
   if (flags.profile) {
@@ -143,13 +150,16 @@ async function main(): Promise<number> {
   const outcomes: Outcome[] = [];
   for (const target of targets) {
     process.stdout.write(`${target.number}. ${target.title}\n`);
-    outcomes.push(await outcomeOf(target, ground));
+    const outcome = await outcomeOf(target, ground);
+    if (isStopping) return new Promise<never>(() => {});
+    outcomes.push(outcome);
     process.stdout.write(linesOf(outcomes.at(-1) as Outcome, flags.quick));
   }
   const machine = machineText(await ground.bench.postgresVersion());
   const report = { quick: flags.quick, machine, outcomes };
+  const kept = withOthersOf(lastReport(), report);
   // Short rounds show nothing that is worth keeping.
-  const kept = flags.short ? report : withOthersOf(lastReport(), report);
+  if (flags.short) return exitCodeOf(report);
   writeFileSync(`${RESULT}.json`, `${JSON.stringify(kept, undefined, 2)}\n`);
   writeFileSync(`${RESULT}.md`, tableOf(kept));
   return exitCodeOf(report);

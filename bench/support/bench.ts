@@ -145,11 +145,14 @@ export async function prepareGround(length: Length): Promise<Ground> {
     bench,
     endTarget,
     async [Symbol.asyncDispose]() {
-      await endTarget();
-      await admin.end({ timeout: 1 });
-      await issuer.stop();
-      await cluster.stop();
-      rmSync(folder, { recursive: true, force: true });
+      try {
+        await endTarget();
+        await admin.end({ timeout: 1 });
+        await issuer.stop();
+      } finally {
+        await cluster.stop();
+        rmSync(folder, { recursive: true, force: true });
+      }
     },
   };
 }

@@ -60,7 +60,7 @@ export const drill: Drill = {
     const callers = await startValidCallers(world, grpc, { secret, sourceIp: SOURCE });
     const memory = memoryOf(server.pid);
     await forge(world, grpc, 3_000);
-    callers.taken();
+    const first = callers.taken();
     await delay(ALONE_MS);
     const alone = callers.taken();
     const before = memory?.now() ?? 0;
@@ -70,6 +70,7 @@ export const drill: Drill = {
     const sent = await forge(world, grpc, count);
     await guessing;
     const amid = callers.taken();
+    let accepted = 0;
     const tokens = run.quick ? TOKENS.quick : TOKENS.full;
     await inParallel(16, tokens, async (n) => {
       const signed = await world.issuer.sign({
@@ -81,9 +82,21 @@ export const drill: Drill = {
       });
       // Every other one is signed by nobody.
       const token = n % 2 === 0 ? signed : signed.replace(/[^.]+$/, randomBytes(64).toString("base64url"));
-      await rpc.call(VerificationService.method.verifyCredential, { clientSecret: "x" }, { token });
+      const answer = await rpc.call(
+        VerificationService.method.verifyCredential,
+        { clientSecret: "x" },
+        { token },
+      );
+      if (n % 2 === 1 && !("failure" in answer)) accepted += 1;
     });
     const among = callers.taken();
+    if (accepted > 0)
+      broken.push({
+        invariant: "served",
+        sentence: `${accepted} tokens that nobody has signed were accepted`,
+      });
+    for (const { calls } of [alone, amid, among])
+      if (calls === 0) broken.push({ invariant: "served", sentence: "nobody who behaves was answered" });
     await callers.stop();
     const slower = Math.max(amid.p99Ms, among.p99Ms) / Math.max(alone.p99Ms, P99_MS_MIN);
     if (slower > SLOWER_MAX)
@@ -94,7 +107,12 @@ export const drill: Drill = {
     const grown = (memory?.now() ?? 0) - before;
     if (grown > GROWTH_MIB_MAX)
       broken.push({ invariant: "bounded", sentence: `memory grew by ${grown} MiB` });
-    for (const failure of new Set([...alone.failures, ...amid.failures, ...among.failures]))
+    for (const failure of new Set([
+      ...first.failures,
+      ...alone.failures,
+      ...amid.failures,
+      ...among.failures,
+    ]))
       broken.push({ invariant: "served", sentence: `a caller who behaves met ${failure}` });
     if (!server.isRunning()) broken.push({ invariant: "served", sentence: "the server ended" });
     return {

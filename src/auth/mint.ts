@@ -25,7 +25,7 @@ export interface MintDeps {
   readonly prefix: string;
   readonly tagKey: KeyObject;
   readonly randomBytes: RandomBytes;
-  /** When to begin to fill the pool; default: now. */
+  /** When to begin to fill the pool, where nobody takes from it before; default: now. */
   readonly started?: Promise<unknown> | undefined;
   /** Secrets kept ready. Default 64, about 1.3 s of one core's idle time. */
   readonly poolSize?: number;

@@ -19,7 +19,7 @@ const DECOY = "keyturn decoy";
 
 /**
  * Checks of one secret that run at the same moment share one hash.
- * @param started when to make the hash of the decoy; default: now.
+ * @param started when to make the hash of the decoy ahead of time; default: now.
  */
 export function createSecretMatcher(
   hasher: Pick<Hasher, "hash" | "verify">,
@@ -36,7 +36,8 @@ export function createSecretMatcher(
     });
     return decoy;
   }
-  // Before anybody asks: the first mismatch must take no longer than the next. What fails now is made again then.
+  // Before anybody asks, so that the first mismatch takes no longer than the next; only one that comes before `started` does, and
+  // that takes a secret whose tag is right. What fails now is made again then.
   const prepare = () => void decoyHash().catch(() => {});
   if (started === undefined) prepare();
   else void started.then(prepare);
