@@ -80,8 +80,16 @@ export async function fleetUnderLoad(
 /** Where others use the machine too a call in so many misses its deadline; a drain that forgets calls lets most of them. */
 const LATE_ONE_IN = 20;
 
-/** Ends the load, and tells what went wrong where nothing may: a call that failed, or a server that did not end as it should. */
-export async function drainFaults(load: Load, ends: readonly (number | NodeJS.Signals)[]): Promise<Broken[]> {
+/**
+ * Ends the load, and tells what went wrong where nothing may: a call that failed, or a server that did not end as it should.
+ * @param deferredOneIn how many calls there are for each that may be told to come again: an open loop does not wait for a
+ * machine whose cores a start takes. Default: none may.
+ */
+export async function drainFaults(
+  load: Load,
+  ends: readonly (number | NodeJS.Signals)[],
+  deferredOneIn = Number.POSITIVE_INFINITY,
+): Promise<Broken[]> {
   await load.stop();
   const broken: Broken[] = ends
     .filter((ended) => ended !== 0)
@@ -90,8 +98,10 @@ export async function drainFaults(load: Load, ends: readonly (number | NodeJS.Si
   const sum = (words: readonly string[]) => words.reduce((total, word) => total + (tally[word] ?? 0), 0);
   const calls = sum(Object.keys(tally));
   const late = sum(Object.keys(tally).filter((word) => /^(DEADLINE_EXCEEDED|code 4)\b/.test(word)));
+  const deferred = tally["OVERLOADED"] ?? 0;
   const isBusy = late * LATE_ONE_IN <= calls;
-  if (load.failed() > (isBusy ? late : 0))
+  const allowed = (isBusy ? late : 0) + (deferred * deferredOneIn <= calls ? deferred : 0);
+  if (load.failed() > allowed)
     broken.push({ invariant: "drains", sentence: `${load.failed()}: ${JSON.stringify(tally)}` });
   return broken;
 }
