@@ -153,13 +153,13 @@ async function main(): Promise<number> {
     const outcome = await outcomeOf(target, ground);
     if (isStopping) return new Promise<never>(() => {});
     outcomes.push(outcome);
-    process.stdout.write(linesOf(outcomes.at(-1) as Outcome, flags.quick));
+    process.stdout.write(linesOf(outcome, flags.quick));
   }
   const machine = machineText(await ground.bench.postgresVersion());
   const report = { quick: flags.quick, machine, outcomes };
-  const kept = withOthersOf(lastReport(), report);
   // Short rounds show nothing that is worth keeping.
   if (flags.short) return exitCodeOf(report);
+  const kept = withOthersOf(lastReport(), report);
   writeFileSync(`${RESULT}.json`, `${JSON.stringify(kept, undefined, 2)}\n`);
   writeFileSync(`${RESULT}.md`, tableOf(kept));
   return exitCodeOf(report);

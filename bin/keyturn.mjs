@@ -22,9 +22,9 @@ if (process.pid === 1)
 // A server takes half of the memory when each of libuv's threads does not keep the 19 MiB of a hash in an arena of its own, and
 // when the start does not leave V8 a young generation of 64 MiB. The next hash takes the memory of the one before: to give it
 // back and have it cleared again takes a tenth of the time of a hash, and up to a third where the kernel has no huge pages (glibc
-// asks for them from 2.35 on). What is free at the end of the heap goes back when it is more than 30 MiB. All this can be
-// said to a process only as it starts, so a server starts itself anew in its own place, where the system can do that. Whoever sets MALLOC_ARENA_MAX, or the size in NODE_OPTIONS (docs/operations.md,
-// "Memory"), has decided himself.
+// asks for them from 2.35 on). What is free at the end of the heap goes back when it is more than 30 MiB. All this can be said to
+// a process only as it starts, so a server starts itself anew in its own place, where the system can do that. Whoever sets
+// MALLOC_ARENA_MAX, or the size in NODE_OPTIONS (docs/operations.md, "Memory"), has decided himself.
 const ALLOCATION = {
   MALLOC_MMAP_THRESHOLD_: "33554432",
   MALLOC_TRIM_THRESHOLD_: "31457280",

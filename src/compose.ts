@@ -105,7 +105,6 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
     onRefillError: () => log.event("error", "mint refill failed"),
   });
   const checks = createSecretChecks({
-    started: started.promise,
     config,
     db,
     keys,

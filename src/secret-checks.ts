@@ -30,8 +30,6 @@ export interface SecretCheckParts {
   readonly metrics: Metrics;
   /** Absent where no traces are kept. */
   readonly currentSpan?: CurrentSpan | undefined;
-  /** Nothing is hashed ahead of time before. */
-  readonly started?: Promise<unknown> | undefined;
 }
 
 export interface SecretChecks {
@@ -81,7 +79,7 @@ export function createSecretChecks(parts: SecretCheckParts): SecretChecks {
     secretPrefix: config.secretPrefix,
     tagKeys: keys.secretTag,
     check: openCredentialChecks(db),
-    matcher: createSecretMatcher(checker, verified, parts.started),
+    matcher: createSecretMatcher(checker, verified),
     forgeries: createGuessThrottle(SOURCE_LIMIT, THROTTLE_KEYS_MAX, now),
     sources: createGuessThrottle(SOURCE_LIMIT, THROTTLE_KEYS_MAX, now),
     credentials: createGuessThrottle(CREDENTIAL_LIMIT, THROTTLE_KEYS_MAX, now),

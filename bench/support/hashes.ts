@@ -12,7 +12,10 @@ export const AS_A_SERVER = {
   GLIBC_TUNABLES: "glibc.malloc.hugetlb=1",
 };
 
-/** Hashes and nothing else, in a process of its own, by the build of argon2 that the environment names; in small pages, if it says nothing else. */
+/**
+ * Hashes and nothing else, in a process of its own, by the build of argon2 that the environment names; in small pages, if it says
+ * nothing else.
+ */
 export async function startHashes(
   bench: Bench,
   name: string,

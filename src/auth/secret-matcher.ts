@@ -17,14 +17,10 @@ export interface SecretMatcher {
 /** Nobody can present this as a secret: its hash stands for one that was never stored, at the cost of every other. */
 const DECOY = "keyturn decoy";
 
-/**
- * Checks of one secret that run at the same moment share one hash.
- * @param started when to make the hash of the decoy ahead of time; default: now.
- */
+/** Checks of one secret that run at the same moment share one hash. */
 export function createSecretMatcher(
   hasher: Pick<Hasher, "hash" | "verify">,
   verified: VerifiedSecrets,
-  started?: Promise<unknown>,
 ): SecretMatcher {
   const checking = new Map<string, Promise<boolean>>();
   let decoy: Promise<string> | undefined;
@@ -36,11 +32,8 @@ export function createSecretMatcher(
     });
     return decoy;
   }
-  // Before anybody asks, so that the first mismatch takes no longer than the next; only one that comes before `started` does, and
-  // that takes a secret whose tag is right. What fails now is made again then.
-  const prepare = () => void decoyHash().catch(() => {});
-  if (started === undefined) prepare();
-  else void started.then(prepare);
+  // Before anybody asks: the first mismatch must take no longer than the next. What fails now is made again then.
+  decoyHash().catch(() => {});
 
   const nameOf = (secret: string, { secretHash }: StoredHash) => `${secretHash} ${secret}`;
 

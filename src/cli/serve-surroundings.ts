@@ -1,8 +1,9 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import type { Foundations } from "../compose.ts";
+import { type Foundations, type Keyturn, startKeyturn } from "../compose.ts";
 import type { Config } from "../config.ts";
 import { lowerHashPriority } from "../hash-priority.ts";
+import type { Log } from "../observability/log.ts";
 import { bufferedOutput, bufferedSharedOutput } from "../observability/log-output.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -10,12 +11,15 @@ import type { Terminal } from "./terminal.ts";
 export const DRAIN_MS_MAX = 8_000;
 
 /**
- * What a serving process wants of Node and of the system. Calls that wait outlive the young generation, and by itself V8 would let
+ * Starts the service in a process that is set up for it. Calls that wait outlive the young generation, and by itself V8 would let
  * the heap grow to three times what is in use before it collects the rest.
  */
-export async function tuneProcess(): Promise<void> {
+export async function startServing(config: Config, foundations: Foundations, log: Log): Promise<Keyturn> {
   setFlagsFromString("--heap-growing-percent=40");
   await lowerHashPriority();
+  const keyturn = await startKeyturn(config, foundations, log);
+  collectGarbageOfStart();
+  return keyturn;
 }
 
 /**

@@ -1,14 +1,7 @@
-import { startKeyturn } from "../compose.ts";
 import type { Config } from "../config.ts";
 import { createLog } from "../observability/log.ts";
 import { shareOf } from "../worker-share.ts";
-import {
-  collectGarbageOfStart,
-  DRAIN_MS_MAX,
-  destinationOf,
-  productionFoundations,
-  tuneProcess,
-} from "./serve-surroundings.ts";
+import { DRAIN_MS_MAX, destinationOf, productionFoundations, startServing } from "./serve-surroundings.ts";
 import type { Terminal } from "./terminal.ts";
 import type { FromWorker, ToWorker } from "./worker-message.ts";
 
@@ -36,10 +29,9 @@ export async function serveAsWorker(terminal: Terminal, config: Config): Promise
   });
   tell({ kind: "here" });
   const { slot, databaseUrl } = await begin.promise;
-  await tuneProcess();
-  const keyturn = await startKeyturn(shareOf(config, slot), await foundationsOf(config, databaseUrl), log);
+  const foundations = await foundationsOf(config, databaseUrl);
+  const keyturn = await startServing(shareOf(config, slot), foundations, log);
   report = keyturn.report as typeof report;
-  collectGarbageOfStart();
   tell({ kind: "listening", grpc: keyturn.addresses.grpc, http: keyturn.addresses.http });
   void keyturn.unfit.then(() => ending.resolve(1));
   const exitCode = await ending.promise;

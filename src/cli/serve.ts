@@ -1,16 +1,9 @@
 import cluster from "node:cluster";
 import { loadedArgon2 } from "../auth/argon2-build.ts";
-import { startKeyturn } from "../compose.ts";
 import type { Config } from "../config.ts";
 import { keepMemoryOutOfCoreFiles } from "../core-files.ts";
 import { createLog } from "../observability/log.ts";
-import {
-  collectGarbageOfStart,
-  DRAIN_MS_MAX,
-  destinationOf,
-  productionFoundations,
-  tuneProcess,
-} from "./serve-surroundings.ts";
+import { DRAIN_MS_MAX, destinationOf, productionFoundations, startServing } from "./serve-surroundings.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Runs until SIGTERM or SIGINT, drains, and gives the exit code. A second signal ends it at once. */
@@ -47,9 +40,7 @@ async function serveAlone(terminal: Terminal, config: Config): Promise<number> {
     ending.resolve(1);
   });
   try {
-    await tuneProcess();
-    const keyturn = await startKeyturn(config, development ?? productionFoundations(config), log);
-    collectGarbageOfStart();
+    const keyturn = await startServing(config, development ?? productionFoundations(config), log);
     log.event("info", "listening", { ...keyturn.addresses, argon2: loadedArgon2() });
     if (development !== undefined) log.event("warn", "development mode: set NODE_ENV=production to leave it");
     if (development !== undefined && config.oidcIssuers.length === 0) {
