@@ -123,7 +123,7 @@ export async function startKeyturn(config: Config, foundations: Foundations, log
       timeoutMs: LIMITS.refusalRecordMsMax,
       onLost: (err) => {
         metrics.refusalLost();
-        log.defect({ part: "audit trail" }, err);
+        log.failed({ part: "audit trail" }, err);
       },
     }),
     deadlines: LIMITS,

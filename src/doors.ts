@@ -155,7 +155,7 @@ function openHttp(parts: DoorsParts, tls: DoorTls | undefined): Promise<OpenHttp
     tls,
     wellKnown,
     apiReference: config.apiReference,
-    onDefect: (err) => log.defect({ part: "HTTP door" }, err),
+    onDefect: (err) => log.failed({ part: "HTTP door" }, err),
     onUnrouted: unroutedAt("http", parts),
     onDocument({ path, httpStatus, requestId, durationMs }, { socket, headersDistinct }) {
       metrics.documentServed(path);

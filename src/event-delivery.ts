@@ -50,7 +50,7 @@ export function startEventDelivery(parts: EventDeliveryParts): EventDelivery {
   metrics.watchEvents(() => started?.upkeep.backlog());
   if (webhook === undefined) return { stop: async () => {} };
   const outbox = openOutbox(db);
-  const onError = (err: unknown) => log.defect({ part: "events" }, err);
+  const onError = (err: unknown) => log.failed({ part: "events" }, err);
   const send = createSender({
     ...webhook,
     fetch: tracing === undefined ? globalThis.fetch : tracing.traced(globalThis.fetch),

@@ -73,7 +73,7 @@ export function createSecretChecks(parts: SecretCheckParts): SecretChecks {
     currentSpan: parts.currentSpan,
   });
   const verified = createVerifiedSecrets(config.verifiedSecretsMax, randomBytes);
-  const onError = (part: string) => (err: unknown) => log.defect({ part }, err);
+  const onError = (part: string) => (err: unknown) => log.failed({ part }, err);
   const usage = startUsageRecorder(db, { intervalMs: USAGE_INTERVAL_MS, onError: onError("last uses") });
   const deps = {
     secretPrefix: config.secretPrefix,

@@ -27,7 +27,7 @@ const CREDENTIALS_INTERVAL_MS = 600_000;
 /** What a server does in the database by itself, every so often, beside all calls. */
 export function startUpkeep({ config, db, log, metrics }: UpkeepParts): Upkeep {
   const { random } = Math;
-  const onError = (part: string) => (err: unknown) => log.defect({ part }, err);
+  const onError = (part: string) => (err: unknown) => log.failed({ part }, err);
   const expiries = watchCounts((signal) => countExpiries(db, signal), {
     intervalMs: EXPIRIES_INTERVAL_MS,
     random,
@@ -46,7 +46,7 @@ export function startUpkeep({ config, db, log, metrics }: UpkeepParts): Upkeep {
     },
     onError(err) {
       metrics.swept(undefined);
-      log.defect({ part: "sweeper" }, err);
+      log.failed({ part: "sweeper" }, err);
     },
     random,
   });

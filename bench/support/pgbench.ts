@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { SESSION_SETTINGS } from "../../src/storage/session-settings.ts";
 import type { Bench, BenchDatabase } from "./bench.ts";
 import type { Scale } from "./scale.ts";
 import type { Contender } from "./turns.ts";
@@ -15,6 +16,11 @@ export const withoutPgbench = (): string | undefined =>
 
 /** A session of pgbench's lives no longer than a run, and begins with functions that are not compiled and plans that are not made. */
 const COLD_SECONDS = 1;
+
+/** All sessions are like a server's. */
+const SESSION_OPTIONS = Object.entries(SESSION_SETTINGS)
+  .map(([name, value]) => `-c ${name}=${value.replaceAll(" ", "\\ ")}`)
+  .join(" ");
 
 export interface PgbenchScript {
   /** A transaction in pgbench's own language. */
@@ -44,6 +50,7 @@ export function pgbench(
     PGUSER: username,
     PGPASSWORD: decodeURIComponent(password),
     PGDATABASE: pathname.slice(1),
+    PGOPTIONS: SESSION_OPTIONS,
   };
   return {
     name,

@@ -17,17 +17,9 @@ export function tellsOfInside(text: string, maySeeSecret: boolean): string | und
   return INSIDE.find(([, pattern]) => pattern.test(text))?.[0];
 }
 
-/** What a server refuses by itself, in an overload, is logged where it hits work that goes on by itself. */
-const OWN_REFUSAL = /"frames":\["at unavailable /;
-
 /** Lines of a server's output that say that it met what it had not expected. */
 export function defectsIn(output: string): string[] {
   return output
     .split("\n")
-    .filter(
-      (line) =>
-        line !== "" &&
-        !OWN_REFUSAL.test(line) &&
-        (!line.startsWith("{") || /"level":"(error|fatal)"/.test(line)),
-    );
+    .filter((line) => line !== "" && (!line.startsWith("{") || /"level":"(error|fatal)"/.test(line)));
 }

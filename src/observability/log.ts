@@ -1,5 +1,5 @@
 import { type DestinationStream, type Logger, pino } from "pino";
-import { FaultError } from "../domain/fault.ts";
+import { type Fault, FaultError } from "../domain/fault.ts";
 import type { CallRecord } from "./call-record.ts";
 
 /**
@@ -12,8 +12,11 @@ export interface Log {
    * else at `info`.
    */
   called(record: CallRecord): void;
-  /** What has failed on our side, and where, by codes and stack frames, never by message. */
-  defect(place: DefectPlace, err: unknown): void;
+  /**
+   * What has failed, and where, by codes and stack frames, never by message: at `warn`, as `trouble`, when something was away, full or slow,
+   * which is expected of it at times; else at `error`, as a `defect`.
+   */
+  failed(place: FailedPlace, err: unknown): void;
   /** The service itself: started, draining, key set loaded. `fields` must hold no caller's data. */
   event(
     level: "debug" | "info" | "warn" | "error" | "fatal",
@@ -23,7 +26,7 @@ export interface Log {
 }
 
 /** A call, or a part of the service that works beside all calls. */
-export type DefectPlace =
+export type FailedPlace =
   | { readonly part: string }
   | {
       readonly requestId: string;
@@ -46,7 +49,11 @@ export function createLog(level: string, destination: DestinationStream = pino.d
       const callLevel = levelOf(record);
       if (logger.isLevelEnabled(callLevel)) destination.write(lineOf(callLevel, record));
     },
-    defect: (place, err) => logger.error({ ...placeFields(place), ...defectFields(err) }, "defect"),
+    failed(place, err) {
+      const fields = { ...placeFields(place), ...defectFields(err) };
+      if (isTrouble(err)) logger.warn(fields, "trouble");
+      else logger.error(fields, "defect");
+    },
     event: (eventLevel, event, fields = {}) => logger[eventLevel](fields, event),
   };
 }
@@ -65,7 +72,17 @@ function levelOf({ code, durationMs }: CallRecord): "info" | "warn" | "error" {
   return durationMs >= SLOW_MS || AWAY_OR_LATE.has(code) ? "warn" : "info";
 }
 
-function placeFields(place: DefectPlace): Record<string, unknown> {
+/** What a database, an issuer or an overload can do to any work. */
+const TROUBLES: ReadonlySet<Fault["kind"]> = new Set([
+  "unavailable",
+  "lock_timeout",
+  "deadline_exceeded",
+  "cancelled",
+]);
+
+const isTrouble = (err: unknown): boolean => err instanceof FaultError && TROUBLES.has(err.fault.kind);
+
+function placeFields(place: FailedPlace): Record<string, unknown> {
   if ("part" in place) return place;
   const { requestId, door, method, span } = place;
   return { request_id: requestId, trace_id: span?.traceId, door, rpc_method: method.name };

@@ -2,6 +2,7 @@ import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promi
 import postgres from "postgres";
 import { abortFault } from "../domain/fault.ts";
 import { connectionIsLost, notOpenedFault, storageFault, wasCancelled } from "./failure.ts";
+import { SESSION_SETTINGS } from "./session-settings.ts";
 import { sessionTarget } from "./session-target.ts";
 import { forgetOrigin } from "./statement-origin.ts";
 
@@ -180,12 +181,9 @@ function createClient(options: LaneOptions): Client {
         client.state = "closed";
       },
       connection: {
-        application_name: "keyturn",
-        // The functions read what was committed while they waited for a lock (docs/adr/0003).
-        default_transaction_isolation: "read committed",
+        ...SESSION_SETTINGS,
         statement_timeout: options.statementTimeoutMs,
         lock_timeout: options.lockTimeoutMs,
-        TimeZone: "UTC",
       },
     }),
   };

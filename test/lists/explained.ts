@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import postgres from "postgres";
 import type { Database } from "../../src/storage/database.ts";
 import { TEXT_ARRAY } from "../../src/storage/lane.ts";
+import { SESSION_SETTINGS } from "../../src/storage/session-settings.ts";
 import type { TestDatabase } from "../support/database.ts";
 
 /** A node of a plan, as `EXPLAIN (FORMAT JSON)` writes it. */
@@ -55,7 +56,7 @@ export function openExplainer(db: Pick<TestDatabase, "serverUrl">): Explainer {
     fetch_types: false,
     types: { textArray: TEXT_ARRAY },
     onnotice: () => {},
-    connection: { TimeZone: "UTC" },
+    connection: SESSION_SETTINGS,
     debug: (_connection, text, parameters) => {
       sent = { text, parameters };
     },

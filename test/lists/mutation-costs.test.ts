@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import postgres from "postgres";
+import { SESSION_SETTINGS } from "../../src/storage/session-settings.ts";
 import { givenDatabase, type TestDatabase } from "../support/database.ts";
 import { givenManyCredentials, type LongList } from "./given-rows.ts";
 
@@ -12,9 +14,12 @@ const EMPTY_ACCOUNTS = 50_000;
 const REPLAYS = 50_000;
 
 let db: TestDatabase;
+/** A connection like a server's. */
+let session: postgres.Sql;
 let list: LongList;
 before(async () => {
   db = await givenDatabase();
+  session = postgres(db.superuserUrl, { max: 1, connection: SESSION_SETTINGS });
   list = await givenManyCredentials(db.sql);
   const { organizationId, serviceAccountId } = list;
   await db.sql`
@@ -27,7 +32,10 @@ before(async () => {
       from generate_series(1, ${REPLAYS}::integer) n`;
   await db.sql`analyze`;
 });
-after(() => db.drop());
+after(async () => {
+  await session.end();
+  await db.drop();
+});
 
 const BOUNDS = "row(3600, 60, 7200, 100)::keyturn.policy_bounds";
 
@@ -42,7 +50,7 @@ function caller(validateOnly = false): string {
 
 /** Runs a mutation, and says how many shared buffers that touched. */
 async function buffersOf(call: string): Promise<number> {
-  const [row] = await db.sql.unsafe(
+  const [row] = await session.unsafe(
     `explain (analyze, buffers, timing off, format json) select outcome from keyturn.${call}`,
   );
   const { Plan: plan } = row?.["QUERY PLAN"][0] ?? {};

@@ -15,7 +15,7 @@ export const shield =
     } catch (err) {
       const fault = err instanceof FaultError ? err.fault : ({ kind: "internal" } as const);
       call.fault = fault;
-      if (fault.kind === "internal" || hasCause(err)) log.defect(call, err);
+      if (fault.kind === "internal" || hasCause(err)) log.failed(call, err);
       throw toConnectError(fault);
     }
   };

@@ -1,6 +1,7 @@
 -- Writes down uses and refused uses, one element a credential. The newest wins, whichever replica saw it, and counts add up.
 -- A credential that is being deleted at this moment is passed over rather than waited for, and each is locked in order, so
--- that nothing ever waits in a circle.
+-- that nothing ever waits in a circle. Each is looked up by its key: a lock within a subquery keeps the planner from any
+-- other way, such as one that reads all credentials.
 create or replace function keyturn.record_uses(p_uses jsonb)
 returns void
 language sql volatile security definer
@@ -11,12 +12,14 @@ as $$
       organization_id text, service_account_id text, credential_id text, used_at timestamptz, used_ip inet,
       used_user_agent text, use_count bigint, refused_at timestamptz, refused_reason text, refused_ip inet,
       refused_user_agent text, refused_count bigint)
+     order by organization_id, service_account_id, credential_id
   ), held as (
     select u.* from use u
-      join credentials c on c.organization_id = u.organization_id and c.service_account_id = u.service_account_id
-                        and c.id = u.credential_id
-     order by u.organization_id, u.service_account_id, u.credential_id
-       for key share of c skip locked
+     cross join lateral (
+       select from credentials c
+        where c.organization_id = u.organization_id and c.service_account_id = u.service_account_id
+          and c.id = u.credential_id
+          for key share skip locked) c
   )
   insert into credential_usage as old (
     organization_id, service_account_id, credential_id, last_used_at, last_used_ip, last_used_user_agent, use_count,
