@@ -7,7 +7,8 @@ import { openTlsOf } from "../doors.ts";
 import { addMetrics } from "../observability/added-metrics.ts";
 import { createLog, type Log } from "../observability/log.ts";
 import { createMetrics } from "../observability/metrics.ts";
-import { collectGarbageOfStart, DRAIN_MS_MAX, destinationOf } from "./serve-surroundings.ts";
+import { DRAIN_MS_MAX, destinationOf } from "./serve-surroundings.ts";
+import { collectGarbageOfStart } from "./start-garbage.ts";
 import type { Terminal } from "./terminal.ts";
 import { type Heard, startWorkers, type WorkerPool } from "./worker-pool.ts";
 

@@ -1,10 +1,10 @@
 import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { type Foundations, type Keyturn, startKeyturn } from "../compose.ts";
 import type { Config } from "../config.ts";
 import { lowerHashPriority } from "../hash-priority.ts";
 import type { Log } from "../observability/log.ts";
 import { bufferedOutput, bufferedSharedOutput } from "../observability/log-output.ts";
+import { collectGarbageOfStart } from "./start-garbage.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** For calls in flight, once no more are taken. */
@@ -20,17 +20,6 @@ export async function startServing(config: Config, foundations: Foundations, log
   const keyturn = await startKeyturn(config, foundations, log);
   collectGarbageOfStart();
   return keyturn;
-}
-
-/**
- * A start leaves a quarter of a server's memory behind as garbage (sources, syntax trees, modules as they were put together), which
- * V8 would keep as long as nothing is asked of the server. Takes some 30 ms, once, in which no call is answered.
- */
-export function collectGarbageOfStart(): void {
-  // The flag makes `gc` known to contexts that are made after it, and to no code of ours. Where it does not, nothing is lost.
-  setFlagsFromString("--expose-gc");
-  runInNewContext("globalThis.gc?.()");
-  setFlagsFromString("--no-expose-gc");
 }
 
 /** Complete in production: `readConfig` has seen to that. */

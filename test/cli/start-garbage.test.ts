@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { test } from "node:test";
+import { promisify } from "node:util";
+
+const SCRIPT = `
+import { getHeapStatistics } from "node:v8";
+import { collectGarbageOfStart } from "./src/cli/start-garbage.ts";
+let garbage = Array.from({ length: 500_000 }, () => ({}));
+garbage = undefined;
+const look = () => {
+  const { used_heap_size: used, number_of_native_contexts: contexts } = getHeapStatistics();
+  return { used, contexts };
+};
+const before = look();
+collectGarbageOfStart();
+console.log(JSON.stringify({ before, after: look(), isKnown: "gc" in globalThis }));
+`;
+
+test("the garbage of a start is collected, and neither a context nor a function is left of that", async () => {
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [
+    "--input-type=module",
+    "--no-warnings",
+    "--eval",
+    SCRIPT,
+  ]);
+  assert.equal(stderr, "");
+  const { before, after, isKnown } = JSON.parse(stdout);
+  assert.ok(after.used < before.used - 8e6, stdout);
+  assert.equal(after.contexts, before.contexts);
+  assert.equal(isKnown, false);
+});
