@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import postgres from "postgres";
+import { SESSION_SETTINGS } from "../../src/storage/session-settings.ts";
 import { callCreate } from "../../test/storage/create-call.ts";
 import { untilPoolIsFull } from "../support/bench.ts";
 import { createMessage, createsOverGrpc, givenAccounts } from "../support/creates.ts";
@@ -29,7 +30,7 @@ export const target: Target = {
     const [connection] = await openConnections({ ...load, connections: 1 });
     assert.ok(connection);
     bench.later(() => connection.close());
-    const sql = postgres(database.serverUrl, { max: 1, fetch_types: false });
+    const sql = postgres(database.serverUrl, { max: 1, fetch_types: false, connection: SESSION_SETTINGS });
     bench.later(() => sql.end({ timeout: 1 }));
     let turn = 0;
     const callBare = async () => {

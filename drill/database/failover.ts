@@ -25,7 +25,7 @@ export const drill: Drill = {
     {
       name: "answers that do not wait for the standby",
       breaks: "kept",
-      file: "src/storage/lane.ts",
+      file: "src/storage/session-settings.ts",
       from: 'application_name: "keyturn",',
       to: 'application_name: "keyturn", synchronous_commit: "off",',
     },

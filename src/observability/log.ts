@@ -80,7 +80,17 @@ const TROUBLES: ReadonlySet<Fault["kind"]> = new Set([
   "cancelled",
 ]);
 
-const isTrouble = (err: unknown): boolean => err instanceof FaultError && TROUBLES.has(err.fault.kind);
+/**
+ * SQLSTATEs that no outage explains: a login that is refused, a database that is not there, damage (58), and those that wait
+ * in a circle, which we never should.
+ */
+const LASTING = /^(28|3D|58|40P01$|40001$)/;
+
+function isTrouble(err: unknown): boolean {
+  if (!(err instanceof FaultError) || !TROUBLES.has(err.fault.kind)) return false;
+  const { code } = (err.cause ?? {}) as { readonly code?: unknown };
+  return typeof code !== "string" || !LASTING.test(code);
+}
 
 function placeFields(place: FailedPlace): Record<string, unknown> {
   if ("part" in place) return place;

@@ -1,6 +1,7 @@
 import postgres from "postgres";
 import type { SealedSigningKey } from "../domain/signing-key.ts";
 import { grantedFunctions, type SchemaState, schemaState } from "./migrate.ts";
+import { SESSION_SETTINGS } from "./session-settings.ts";
 import { sessionTarget } from "./session-target.ts";
 
 /** What a database says of itself and of the login. */
@@ -46,7 +47,8 @@ export async function examineDatabase(url: string): Promise<DatabaseExamination>
     fetch_types: false,
     connect_timeout: CONNECT_SECONDS,
     onnotice: () => {},
-    connection: { application_name: "keyturn doctor" },
+    // As a server does, so that what refuses a setting is found.
+    connection: { ...SESSION_SETTINGS, application_name: "keyturn doctor" },
   });
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(

@@ -3,8 +3,9 @@
  *
  * Whatever we ask often has an index that it is to be answered by. Of a table that is small, or was when it was analyzed, PostgreSQL
  * would rather read the whole, and goes on with that plan while the table grows, until it is analyzed again: it is told not
- * to where there is another way. Before PostgreSQL 18 such a way has an enormous cost where there is no other, which would have
- * the statement compiled; ours are too short to be worth that, ever.
+ * to where there is another way, and to make a plan once, whatever the parameters are (docs/adr/0025). Where there is no other
+ * way, PostgreSQL before 18 gives the forbidden one an enormous cost, which would have the statement compiled; ours are too
+ * short to be worth that.
  */
 export const SESSION_SETTINGS = {
   application_name: "keyturn",

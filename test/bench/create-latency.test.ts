@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import postgres from "postgres";
+import { SESSION_SETTINGS } from "../../src/storage/session-settings.ts";
 import { callCreate } from "../storage/create-call.ts";
 import { type Callers, openCallers } from "../support/callers.ts";
 import { givenAccount, givenDatabase, type TestDatabase } from "../support/database.ts";
@@ -35,7 +36,7 @@ before(async () => {
     LOG_LEVEL: "info",
   });
   callers = openCallers(server.addresses.grpc);
-  bare = postgres(db.serverUrl, { max: 1, fetch_types: false });
+  bare = postgres(db.serverUrl, { max: 1, fetch_types: false, connection: SESSION_SETTINGS });
 });
 after(async () => {
   callers.close();

@@ -10,7 +10,8 @@ let garbage = Array.from({ length: 500_000 }, () => ({}));
 garbage = undefined;
 const look = () => {
   const { used_heap_size: used, number_of_native_contexts: contexts } = getHeapStatistics();
-  return { used, contexts, resident: process.memoryUsage.rss() };
+  const { rss: resident, arrayBuffers } = process.memoryUsage();
+  return { used, contexts, resident, arrayBuffers };
 };
 const before = look();
 collectGarbageOfStart();
@@ -28,6 +29,7 @@ test("the garbage of a start is collected at once, without a context or a functi
   const { before, after, isKnown } = JSON.parse(stdout);
   assert.ok(after.used < before.used - 8e6, stdout);
   assert.ok(after.resident < before.resident + 8e6, stdout);
+  assert.ok(after.arrayBuffers < before.arrayBuffers + 1e6, stdout);
   assert.equal(after.contexts, 1);
   assert.equal(isKnown, false);
 });

@@ -39,7 +39,7 @@ export interface Explainer {
   close(): Promise<void>;
 }
 
-/** From the sixth run on PostgreSQL may take a plan that fits all parameters. */
+/** Until the functions within are compiled and planned. */
 const RUNS = 8;
 
 interface Sent {

@@ -5,7 +5,7 @@ import { SESSION_SETTINGS } from "../../src/storage/session-settings.ts";
 import { givenDatabase, type TestDatabase } from "../support/database.ts";
 import { givenManyCredentials, type LongList } from "./given-rows.ts";
 
-/** From the sixth run on the functions may go by plans that fit every account. */
+/** Until the functions are compiled and planned. */
 const ROUNDS = 10;
 const BUFFERS_MAX = 200;
 /** The kill switch of an organization counts ten thousand, each in a place of its own, and no more. */

@@ -7,28 +7,30 @@ language plpgsql volatile security definer
 set search_path = keyturn, pg_temp
 as $$
 declare
+  -- Asked once: a range that ends at what changes from row to row is no range of an index.
+  now_ constant timestamptz := clock_timestamp();
   swept integer;
   total integer := 0;
 begin
   update replays set sealed_secret = null
    where ctid = any (array(select r.ctid from replays r
-                            where r.sealed_secret is not null and r.created_at < clock_timestamp() - interval '10 minutes'
+                            where r.sealed_secret is not null and r.created_at < now_ - interval '10 minutes'
                             limit p_rows_max for update skip locked));
   get diagnostics swept = row_count;
   total := total + swept;
   delete from replays
-   where ctid = any (array(select r.ctid from replays r where r.created_at < clock_timestamp() - interval '30 days'
+   where ctid = any (array(select r.ctid from replays r where r.created_at < now_ - interval '30 days'
                             limit p_rows_max for update skip locked));
   get diagnostics swept = row_count;
   total := total + swept;
   delete from credentials
-   where ctid = any (array(select c.ctid from credentials c where c.deleted_at < clock_timestamp() - p_tombstone_retention
+   where ctid = any (array(select c.ctid from credentials c where c.deleted_at < now_ - p_tombstone_retention
                             limit p_rows_max for update skip locked));
   get diagnostics swept = row_count;
   total := total + swept;
   -- With an hour to spare: where a clock is behind the token has not expired yet, and must not hold again.
   delete from revoked_tokens
-   where ctid = any (array(select t.ctid from revoked_tokens t where t.expires_at < clock_timestamp() - interval '1 hour'
+   where ctid = any (array(select t.ctid from revoked_tokens t where t.expires_at < now_ - interval '1 hour'
                             limit p_rows_max for update skip locked));
   get diagnostics swept = row_count;
   total := total + swept;
@@ -37,7 +39,7 @@ begin
   delete from signing_keys
    where ctid = any (array(select k.ctid from (
            select ctid, lead(signs_from) over (order by signs_from, kid) as successor_signs_from from signing_keys) k
-          where k.successor_signs_from < clock_timestamp() - interval '75 minutes'));
+          where k.successor_signs_from < now_ - interval '75 minutes'));
   get diagnostics swept = row_count;
   total := total + swept;
   -- Servers with a webhook give up events, and say so; what is left here is older, and no such server is left either.
