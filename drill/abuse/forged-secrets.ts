@@ -1,15 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { create, toBinary } from "@bufbuild/protobuf";
-import { runGrpcLoad } from "../../bench/support/grpc-load.ts";
-import {
-  VerificationService,
-  VerifyCredentialRequestSchema,
-} from "../../gen/keyturn/v1/verification_service_pb.ts";
-import { checksumOf } from "../../test/support/forgery.ts";
+import { VerificationService } from "../../gen/keyturn/v1/verification_service_pb.ts";
 import { unissuedSecret } from "../../test/support/issued-credential.ts";
 import { memoryOf } from "../../test/support/memory.ts";
 import type { Broken, Drill } from "../support/drill.ts";
+import { startForgers } from "../support/forgers.ts";
 import { inParallel } from "../support/pace.ts";
 import { openRpc } from "../support/rpc.ts";
 import { issue, startValidCallers } from "../support/valid-callers.ts";
@@ -18,7 +13,6 @@ import { givenWorld, type World } from "../support/world.ts";
 /** In a full run far more than the throttles keep keys, which is 65,536 of each kind. */
 const FORGED = { quick: 20_000, full: 1_000_000 };
 const TOKENS = { quick: 500, full: 50_000 };
-const BATCH_MS = 1_000;
 const GUESSES = 25;
 /** What a key of a throttle takes is some hundred bytes; what V8 leaves lying about for a while is a multiple of that. */
 const GROWTH_MIB_MAX = 200;
@@ -59,7 +53,8 @@ export const drill: Drill = {
     const secret = await issue(world, rpc);
     const callers = await startValidCallers(world, grpc, { secret, sourceIp: SOURCE });
     const memory = memoryOf(server.pid);
-    await forge(world, grpc, 3_000);
+    const forgers = startForgers(world, grpc);
+    await forgers.secrets(3_000);
     const first = callers.taken();
     await delay(ALONE_MS);
     const alone = callers.taken();
@@ -67,34 +62,20 @@ export const drill: Drill = {
 
     const count = run.quick ? FORGED.quick : FORGED.full;
     const guessing = guess(world, grpc, /cred-[a-z0-9]+/.exec(secret)?.[0] as string);
-    const sent = await forge(world, grpc, count);
+    const sent = await forgers.secrets(count);
     await guessing;
     const amid = callers.taken();
-    let accepted = 0;
-    const tokens = run.quick ? TOKENS.quick : TOKENS.full;
-    await inParallel(16, tokens, async (n) => {
-      const signed = await world.issuer.sign({
-        claims: {
-          tenant_id: `org-${randomBytes(8).toString("hex")}`,
-          sub: "s".repeat(200) + n,
-          roles: ["verifier"],
-        },
-      });
-      // Every other one is signed by nobody.
-      const token = n % 2 === 0 ? signed : signed.replace(/[^.]+$/, randomBytes(64).toString("base64url"));
-      const answer = await rpc.call(
-        VerificationService.method.verifyCredential,
-        { clientSecret: "x" },
-        { token },
-      );
-      if (n % 2 === 1 && !("failure" in answer)) accepted += 1;
-    });
+    const [signed, forged] = await signedAndForged(world, run.quick ? TOKENS.quick : TOKENS.full);
+    const meanwhile = callers.taken();
+    const taken = new Set(await forgers.tokens([...signed, ...forged]));
     const among = callers.taken();
+    const accepted = forged.filter((token) => taken.has(token)).length;
     if (accepted > 0)
       broken.push({
         invariant: "served",
         sentence: `${accepted} tokens that nobody has signed were accepted`,
       });
+    if (taken.size === 0) broken.push({ invariant: "served", sentence: "no token was accepted" });
     for (const { calls } of [alone, amid, among])
       if (calls === 0) broken.push({ invariant: "served", sentence: "nobody who behaves was answered" });
     await callers.stop();
@@ -111,51 +92,37 @@ export const drill: Drill = {
       ...first.failures,
       ...alone.failures,
       ...amid.failures,
+      ...meanwhile.failures,
       ...among.failures,
     ]))
       broken.push({ invariant: "served", sentence: `a caller who behaves met ${failure}` });
     if (!server.isRunning()) broken.push({ invariant: "served", sentence: "the server ended" });
     return {
-      did: `${sent} forged secrets, ${GUESSES} wrong ones from the source of the right one, ${tokens} tokens of random callers, half of them forged`,
+      did: `${sent} forged secrets, ${GUESSES} wrong ones from the source of the right one, ${signed.length + forged.length} tokens of random callers, half of them forged`,
       broken,
       figures: `memory +${grown} MiB; p99 of those who behave ${alone.p99Ms} ms alone, ${amid.p99Ms} ms beside the secrets, ${among.p99Ms} ms beside the tokens; ${amid.calls} calls served`,
     };
   },
 };
 
-/** Sends at least so many. Resolves to how many there were. */
-async function forge(world: World, address: string, count: number): Promise<number> {
-  let sent = 0;
-  while (sent < count) {
-    const { answers, failures } = await runGrpcLoad(
-      {
-        address,
-        path: `/${VerificationService.typeName}/VerifyCredential`,
-        messages: FRESH,
-        token: await world.token(),
-        connections: 2,
-        callers: 32,
+/** Tokens of so many callers whom nobody has seen, every other one with a signature that nobody has made. */
+async function signedAndForged(
+  { issuer }: World,
+  count: number,
+): Promise<readonly [signed: string[], forged: string[]]> {
+  const [signed, forged]: [string[], string[]] = [[], []];
+  await inParallel(16, count, async (n) => {
+    const token = await issuer.sign({
+      claims: {
+        tenant_id: `org-${randomBytes(8).toString("hex")}`,
+        sub: "s".repeat(200) + n,
+        roles: ["verifier"],
       },
-      BATCH_MS,
-    );
-    if (failures > answers / 10) throw new Error(`${failures} of ${answers} forged secrets got no answer`);
-    sent += answers;
-  }
-  return sent;
-}
-
-/** Each is made when it is sent, and no two are alike. */
-const FRESH: readonly Buffer[] = new Proxy([], {
-  get: (_, key) => (key === "length" ? Number.MAX_SAFE_INTEGER : forgedRequest()),
-});
-
-/** Shape and checksum are right, and the tag is not. */
-function forgedRequest(): Buffer {
-  const hex = randomBytes(40).toString("hex");
-  const text = `plt_cs_cred-${hex.slice(0, 20)}_${hex.slice(20, 74)}`;
-  const sourceIp = `10.${randomBytes(3).join(".")}`;
-  const req = create(VerifyCredentialRequestSchema, { clientSecret: text + checksumOf(text), sourceIp });
-  return Buffer.from(toBinary(VerifyCredentialRequestSchema, req));
+    });
+    if (n % 2 === 0) signed.push(token);
+    else forged.push(token.replace(/[^.]+$/, randomBytes(64).toString("base64url")));
+  });
+  return [signed, forged];
 }
 
 /** At the credential of those who behave, from the place where they are. */
