@@ -8,7 +8,7 @@ import { environment } from "../support/keyturn.ts";
 import { memoryOf } from "../support/memory.ts";
 import { startServer } from "../support/process.ts";
 
-/** Less than 150 MiB are wanted, and it is 139 to 141 where nothing else is going on: judged is what no chance explains. */
+/** Less than 150 MiB are wanted, and it is 127 to 147 where nothing else is going on: judged is what no chance explains. */
 const RSS_MIB_MAX = 170;
 /** V8 gives back what a collection has freed some seconds later. */
 const IDLE_WITHIN_MS = 30_000;

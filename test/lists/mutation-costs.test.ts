@@ -3,6 +3,7 @@ import { after, before, test } from "node:test";
 import postgres from "postgres";
 import { SESSION_SETTINGS } from "../../src/storage/session-settings.ts";
 import { givenDatabase, type TestDatabase } from "../support/database.ts";
+import { BOUNDS, buffersOf, callerOf, newCredential } from "./function-costs.ts";
 import { givenManyCredentials, type LongList } from "./given-rows.ts";
 
 /** Until the functions are compiled and planned. */
@@ -37,25 +38,7 @@ after(async () => {
   await db.drop();
 });
 
-const BOUNDS = "row(3600, 60, 7200, 100)::keyturn.policy_bounds";
-
-const newCredential = (id: string) => `jsonb_populate_record(null::keyturn.new_credential,
-  '${JSON.stringify({ id, secret_hash: "no-hash", hint: "hint" })}')`;
-
-function caller(validateOnly = false): string {
-  const said = { organization_id: list.organizationId, issuer: "test", subject: "test", request_id: "test" };
-  const row = JSON.stringify({ ...said, budget_ms: 60_000, validate_only: validateOnly });
-  return `jsonb_populate_record(null::keyturn.caller, '${row}')`;
-}
-
-/** Runs a mutation, and says how many shared buffers that touched. */
-async function buffersOf(call: string): Promise<number> {
-  const [row] = await session.unsafe(
-    `explain (analyze, buffers, timing off, format json) select outcome from keyturn.${call}`,
-  );
-  const { Plan: plan } = row?.["QUERY PLAN"][0] ?? {};
-  return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"];
-}
+const caller = (validateOnly = false): string => callerOf(list.organizationId, validateOnly);
 
 test("what is done to credentials costs the same however many the account has had, and however many accounts there are", async (t) => {
   const costs: Record<string, number> = {};
@@ -69,7 +52,7 @@ test("what is done to credentials costs the same however many the account has ha
       revokeAll: `revoke_organization_credentials(${caller(true)}, '{}')`,
       delete: `delete_credential(${caller()}, ${account}, '${second}', null)`,
     };
-    for (const [name, call] of Object.entries(calls)) costs[name] = await buffersOf(call);
+    for (const [name, call] of Object.entries(calls)) costs[name] = await buffersOf(session, call);
   }
   t.diagnostic(JSON.stringify(costs));
   for (const [name, buffers] of Object.entries(costs))

@@ -5,6 +5,7 @@ import { openCredentialChecks } from "../../src/storage/credential-checks.ts";
 import { SESSION_SETTINGS } from "../../src/storage/session-settings.ts";
 import { openTokenStates } from "../../src/storage/token-states.ts";
 import { type Explainer, openExplainer } from "../lists/explained.ts";
+import { BOUNDS, buffersOf, callerOf, newCredential } from "../lists/function-costs.ts";
 import { givenDatabase, type TestDatabase } from "../support/database.ts";
 
 const ROUNDS = 10;
@@ -66,9 +67,7 @@ async function givenAccounts(from: number, to: number): Promise<void> {
     reset session_replication_role`);
 }
 
-const CALLER = `jsonb_populate_record(null::keyturn.caller,
-  '{"organization_id":"org","issuer":"test","subject":"test","request_id":"test","budget_ms":60000}')`;
-const BOUNDS = "row(3600, 60, 7200, 100)::keyturn.policy_bounds";
+const CALLER = callerOf("org");
 const USES = JSON.stringify([
   {
     organization_id: "org",
@@ -78,18 +77,6 @@ const USES = JSON.stringify([
     refused_count: 0,
   },
 ]);
-
-const newCredential = (id: string) => `jsonb_populate_record(null::keyturn.new_credential,
-  '${JSON.stringify({ id, secret_hash: "no-hash", hint: "hint" })}')`;
-
-/** Runs a function, and says how many shared buffers that touched. */
-async function buffersOf(session: postgres.Sql, call: string): Promise<number> {
-  const [row] = await session.unsafe(
-    `explain (analyze, buffers, timing off, format json) select keyturn.${call}`,
-  );
-  const { Plan: plan } = row?.["QUERY PLAN"][0] ?? {};
-  return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"];
-}
 
 const { signal } = new AbortController();
 
